@@ -1,0 +1,124 @@
+//! What a caller is told when a call cannot be answered: whose fault, which status, which stable code.
+//!
+//! In scope: one error type for everything that Turnout itself refuses, and its status and body in the caller's dialect.
+//! Out of scope: an upstream's own error, which passes through as it is.
+
+use crate::dialect::Dialect;
+
+/// Why a call was refused. `code()` is stable: programs switch on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The body is no JSON, or a field is missing, repeated or of the wrong type.
+    InvalidRequest,
+    /// The body is larger than `MAX_BODY_BYTES`.
+    BodyTooLarge,
+    /// No key was sent, or one that is not known, revoked or expired.
+    InvalidKey,
+    /// No credential is configured at all (law 9).
+    NotConfigured,
+    /// The key lacks a scope.
+    MissingScope,
+    /// The key may not name this model or router.
+    ModelNotAllowed,
+    /// No router, downstream or provider has that name.
+    ModelNotFound,
+    /// No route holds and there is no default route.
+    NoRouteMatched,
+    /// There is no such path.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The router's document does not validate and no earlier one did.
+    InvalidRouter,
+    /// The configuration could not be read.
+    ConfigUnavailable,
+    /// The target's downstream has no credential configured.
+    UpstreamCredentials,
+    /// The upstream could not be reached, or broke before its answer began.
+    UpstreamUnreachable,
+    /// A fault of ours.
+    Internal,
+}
+
+/// A refusal, in no dialect yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// Why.
+    pub kind: ErrorKind,
+    /// A sentence that says what is wrong and what to do; never holds a credential.
+    pub message: String,
+    /// The field at fault, where there is one.
+    pub param: Option<String>,
+}
+
+impl Error {
+    /// An error about no field in particular.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error { kind, message: message.into(), param: None }
+    }
+
+    /// A fault in the caller's body, at `param`.
+    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Error { kind: ErrorKind::InvalidRequest, message: message.into(), param: Some(param.into()) }
+    }
+
+    /// The body in the caller's dialect.
+    pub fn body(&self, dialect: Dialect) -> String {
+        match dialect {
+            Dialect::OpenAi => serde_json::json!({"error": {
+                "message": self.message,
+                "type": self.kind.openai_type(),
+                "param": self.param,
+                "code": self.kind.code(),
+            }})
+            .to_string(),
+        }
+    }
+}
+
+impl ErrorKind {
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        match self {
+            ErrorKind::InvalidRequest => 400,
+            ErrorKind::BodyTooLarge => 413,
+            ErrorKind::InvalidKey | ErrorKind::NotConfigured => 401,
+            ErrorKind::MissingScope | ErrorKind::ModelNotAllowed => 403,
+            ErrorKind::ModelNotFound | ErrorKind::NoRouteMatched | ErrorKind::NotFound => 404,
+            ErrorKind::MethodNotAllowed => 405,
+            ErrorKind::InvalidRouter | ErrorKind::ConfigUnavailable => 503,
+            ErrorKind::UpstreamCredentials | ErrorKind::UpstreamUnreachable => 502,
+            ErrorKind::Internal => 500,
+        }
+    }
+
+    /// The stable code that programs switch on.
+    pub fn code(self) -> &'static str {
+        match self {
+            ErrorKind::InvalidRequest => "invalid_request",
+            ErrorKind::BodyTooLarge => "body_too_large",
+            ErrorKind::InvalidKey => "invalid_api_key",
+            ErrorKind::NotConfigured => "not_configured",
+            ErrorKind::MissingScope => "missing_scope",
+            ErrorKind::ModelNotAllowed => "model_not_allowed",
+            ErrorKind::ModelNotFound => "model_not_found",
+            ErrorKind::NoRouteMatched => "no_route_matched",
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::MethodNotAllowed => "method_not_allowed",
+            ErrorKind::InvalidRouter => "invalid_router",
+            ErrorKind::ConfigUnavailable => "config_unavailable",
+            ErrorKind::UpstreamCredentials => "upstream_credentials",
+            ErrorKind::UpstreamUnreachable => "upstream_unreachable",
+            ErrorKind::Internal => "internal_error",
+        }
+    }
+
+    fn openai_type(self) -> &'static str {
+        match self.status() {
+            401 => "authentication_error",
+            403 => "permission_error",
+            500.. => "server_error",
+            _ => "invalid_request_error",
+        }
+    }
+}

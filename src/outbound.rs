@@ -1,0 +1,1 @@
+//! One upstream call, ready to send: URL, headers, body splices.

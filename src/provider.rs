@@ -1,0 +1,1 @@
+//! The table of built-in downstreams: base URL, auth header, secret, habits.

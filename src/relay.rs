@@ -1,0 +1,1 @@
+//! What carries an upstream body to the caller.

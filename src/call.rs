@@ -44,29 +44,53 @@ impl Call {
         todo!()
     }
     /// The caller's bytes.
-    pub fn body(&self) -> &[u8] { todo!() }
+    pub fn body(&self) -> &[u8] {
+        todo!()
+    }
     /// The `model` that the caller named.
-    pub fn model(&self) -> &str { todo!() }
+    pub fn model(&self) -> &str {
+        todo!()
+    }
     /// Whether the caller wants a stream.
-    pub fn stream(&self) -> bool { todo!() }
+    pub fn stream(&self) -> bool {
+        todo!()
+    }
     /// Whether the caller asked for a usage chunk itself (`stream_options.include_usage: true`).
-    pub fn asks_usage(&self) -> bool { todo!() }
+    pub fn asks_usage(&self) -> bool {
+        todo!()
+    }
     /// Top-level `user`; empty and null are absent.
-    pub fn user(&self) -> Option<&str> { todo!() }
+    pub fn user(&self) -> Option<&str> {
+        todo!()
+    }
     /// Top-level `safety_identifier`; empty and null are absent.
-    pub fn safety_identifier(&self) -> Option<&str> { todo!() }
+    pub fn safety_identifier(&self) -> Option<&str> {
+        todo!()
+    }
     /// Metadata for conditions: top-level `metadata`, then `metadata` of a literal `extra_body` over it, per key.
-    pub fn metadata(&self) -> &Map<String, Value> { todo!() }
+    pub fn metadata(&self) -> &Map<String, Value> {
+        todo!()
+    }
     /// `store: true`, with which OpenAI takes `metadata`.
-    pub fn store(&self) -> bool { todo!() }
+    pub fn store(&self) -> bool {
+        todo!()
+    }
     /// `max_completion_tokens`, else `max_tokens`.
-    pub fn max_tokens(&self) -> Option<u64> { todo!() }
+    pub fn max_tokens(&self) -> Option<u64> {
+        todo!()
+    }
     /// Whether `tools` (or the older `functions`) is a list that is not empty.
-    pub fn has_tools(&self) -> bool { todo!() }
+    pub fn has_tools(&self) -> bool {
+        todo!()
+    }
     /// Whether any message has an image part; looks into the messages, so asked only where a condition does.
-    pub fn has_images(&self) -> bool { todo!() }
+    pub fn has_images(&self) -> bool {
+        todo!()
+    }
     /// `[{role, content}]` for conditions, the texts of parts joined; built only where a condition names it.
-    pub fn messages(&self) -> Value { todo!() }
+    pub fn messages(&self) -> Value {
+        todo!()
+    }
     /// The splices that give the outbound body.
     pub fn splices(&self, overrides: &Overrides<'_>) -> Vec<Splice> {
         let _ = overrides;

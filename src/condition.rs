@@ -44,7 +44,9 @@ impl Expression {
         todo!()
     }
     /// The source as written.
-    pub fn source(&self) -> &str { todo!() }
+    pub fn source(&self) -> &str {
+        todo!()
+    }
     /// As a condition.
     pub fn holds(&self, facts: &dyn Facts) -> Verdict {
         let _ = facts;

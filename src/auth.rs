@@ -205,3 +205,13 @@ impl Caller {
 fn not_allowed(message: String) -> Error {
     Error { kind: ErrorKind::ModelNotAllowed, message, param: Some("model".to_owned()) }
 }
+
+impl crate::shelf::Document for KeyRecord {
+    // A key's record that cannot be read admits nobody: falling back to an older one could revive a revoked key.
+    const KEEPS_GOOD: bool = false;
+    const MAX_BYTES: usize = 16 << 10;
+
+    fn parse(_: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+        KeyRecord::parse(bytes).map_err(|fault| vec![fault])
+    }
+}

@@ -7,6 +7,8 @@ pub mod dialect;
 pub mod endpoint;
 pub mod error;
 pub mod fault;
+pub mod hash;
+pub mod nearest;
 
 pub mod auth;
 pub mod call;
@@ -15,12 +17,12 @@ pub mod identity;
 pub mod assignment;
 pub mod condition;
 pub mod decision;
-pub mod hash;
 pub mod router;
 
 pub mod gateway;
 pub mod outbound;
 pub mod provider;
+pub mod shelf;
 
 pub mod relay;
 pub mod sse;

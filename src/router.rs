@@ -129,3 +129,12 @@ pub const PREFIXES: [&str; 3] = ["turnout", "inworld", "routers"];
 pub fn is_model(model: &str) -> bool {
     document::model_fault(model).is_none()
 }
+
+impl crate::shelf::Document for Router {
+    const KEEPS_GOOD: bool = true;
+    const MAX_BYTES: usize = MAX_BYTES;
+
+    fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+        parse(name, bytes)
+    }
+}

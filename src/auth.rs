@@ -3,6 +3,8 @@
 //! In scope: the header forms, constant-time comparison, what a key may do. Out of scope: fetching `key:<sha256>` from
 //! KV (`edge`), and making keys.
 
+use std::rc::Rc;
+
 use data_encoding::{BASE64, HEXLOWER};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -131,12 +133,12 @@ pub enum Caller {
     /// Holds `ADMIN_KEY`: may do everything.
     Admin,
     /// Holds a client key.
-    Key(KeyRecord),
+    Key(Rc<KeyRecord>),
 }
 
 impl Caller {
     /// A record's holder, unless the record is revoked or expired at `now` (seconds since 1970).
-    pub fn holding(record: KeyRecord, now: u64) -> Result<Caller, Error> {
+    pub fn holding(record: Rc<KeyRecord>, now: u64) -> Result<Caller, Error> {
         if record.revoked {
             return Err(Error::new(ErrorKind::InvalidKey, "This key has been revoked; ask for another one."));
         }

@@ -99,6 +99,8 @@ pub enum Reading {
 pub enum Next {
     /// Nothing.
     Done,
+    /// Log this: the newest bytes do not validate, and an older document goes on serving or there is none.
+    Log(String),
     /// Store these bytes as the last good ones, unless they are: a hand edit was validated for the first time here.
     KeepGood(Vec<u8>),
     /// Read the last good copy and hand it to [`Shelf::settle_good`] with this.
@@ -110,6 +112,13 @@ pub enum Next {
 pub struct Rejected {
     digest: [u8; 32],
     faults: Vec<Fault>,
+}
+
+impl Rejected {
+    /// What is wrong, in one line.
+    pub fn summary(&self) -> String {
+        summary(&self.faults)
+    }
 }
 
 /// Documents of one kind, by name.
@@ -195,13 +204,15 @@ impl<T: Document> Shelf<T> {
     fn reject(&mut self, name: &str, now: u64, rejected: Rejected) -> Next {
         match self.known(name) {
             _ if !T::KEEPS_GOOD => {
+                let log = rejected.summary();
                 self.put(name, now, State::Invalid(rejected.faults.into()), Some(rejected.digest));
-                Next::Done
+                Next::Log(log)
             }
             Some(State::Present(good)) => {
-                let fault = Some(summary(&rejected.faults).into());
+                let log = rejected.summary();
+                let fault = Some(log.as_str().into());
                 self.put(name, now, State::Present(Stored { fault, ..good }), Some(rejected.digest));
-                Next::Done
+                Next::Log(log)
             }
             _ => Next::LoadGood(rejected),
         }

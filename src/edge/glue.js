@@ -5,11 +5,12 @@
 
 // ---- The request ----
 
-// Method, URL, six values of `cf`, then name and value of every header, a line each. Names are lower-case by the standard,
-// and no header value can hold a line end.
+// The time, two random numbers, method, URL, six values of `cf`, then name and value of every header, a line each. Names
+// are lower-case by the standard, and no header value can hold a line end.
 export function describe(request) {
+  const [first, second] = crypto.getRandomValues(new BigUint64Array(2));
   const cf = request.cf ?? {};
-  let text = `${request.method}\n${request.url}\n${cf.country ?? ""}\n${cf.continent ?? ""}\n${cf.city ?? ""}\n${cf.colo ?? ""}\n${cf.asn ?? ""}\n${cf.timezone ?? ""}`;
+  let text = `${Date.now()}\n${first}\n${second}\n${request.method}\n${request.url}\n${cf.country ?? ""}\n${cf.continent ?? ""}\n${cf.city ?? ""}\n${cf.colo ?? ""}\n${cf.asn ?? ""}\n${cf.timezone ?? ""}`;
   for (const [name, value] of request.headers) text += `\n${name}\n${value}`;
   return text;
 }
@@ -39,13 +40,6 @@ export async function readBody(request, limit) {
 // Whether the caller has gone away.
 export function left(request) {
   return request.signal.aborted;
-}
-
-// Keeps the invocation alive until the function that it returns is called: also when the caller goes away.
-export function hold(ctx) {
-  let release;
-  ctx.waitUntil(new Promise((resolve) => { release = resolve; }));
-  return release;
 }
 
 // ---- Settings ----
@@ -97,6 +91,35 @@ function fields(lines) {
   return object;
 }
 
+// Status and content type, a line each.
+export function summary(upstream) {
+  return `${upstream.status}\n${upstream.headers.get("content-type") ?? ""}`;
+}
+
+export async function wholeBody(upstream) {
+  return new Uint8Array(await upstream.arrayBuffer());
+}
+
+// The demo's stream: texts separated by U+0000, each after its delay in milliseconds.
+export function drip(texts, delays) {
+  const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
+  const encoder = new TextEncoder();
+  const write = async () => {
+    for (const [position, text] of texts.split("\0").entries()) {
+      await sleep(delays[position]);
+      await writer.write(encoder.encode(text));
+    }
+    await writer.close();
+  };
+  write().catch(() => {}); // the caller left
+  return new Response(readable, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
+}
+
+export function sleep(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
 // ---- The answer ----
 
 // What is the connection's and not the answer's, what is the provider's own and not for the caller, and what no longer
@@ -137,60 +160,89 @@ export class Tap {
     this.readable = readable;
     this.reader = ours.getReader({ mode: "byob" });
     this.buffer = new ArrayBuffer(BLOCK);
-    this.ended = theirs.pipeTo(writable).then(() => 0, () => (request.signal.aborted ? 1 : 2));
+    this.ended = theirs.pipeTo(writable).then(() => 0, () => {
+      if (!request.signal.aborted) return 2;
+      this.cancel(); // the last branch: with it goes the upstream
+      return 1;
+    });
   }
 
   // The next block of our branch; undefined at its end. Valid until the next read.
   async read() {
-    const { value, done } = await this.reader.read(new Uint8Array(this.buffer));
-    if (value !== undefined) this.buffer = value.buffer;
-    return done ? undefined : value;
+    try {
+      const { value, done } = await this.reader.read(new Uint8Array(this.buffer));
+      if (value !== undefined) this.buffer = value.buffer;
+      return done ? undefined : value;
+    } catch {
+      return undefined; // `ended` says why
+    }
   }
 
-  // Until the stream has ended, or for so many milliseconds.
-  pause(milliseconds) {
+  // Until the stream has ended, or for so many milliseconds: how it ended, or undefined.
+  async pause(milliseconds) {
     let timer;
     const rest = new Promise((resolve) => { timer = setTimeout(resolve, milliseconds); });
-    return Promise.race([rest, this.ended]).then(() => clearTimeout(timer));
+    const ended = await Promise.race([this.ended, rest]);
+    clearTimeout(timer);
+    return ended;
   }
 
   // Lets go of our branch.
   cancel() {
-    return this.reader.cancel().catch(() => {});
+    this.reader.cancel().catch(() => {});
   }
 }
 
-// Moves a stream chunk by chunk, and shows to `feed` those that Rust wants to see.
+// A stream that is moved chunk by chunk, of which `feed` is shown what Rust wants to see.
 //
-// `feed` takes a chunk and returns what is to be written in its place (undefined for nothing), and sets `gate.open` where
-// chunks that `mayBypass` need not be shown to it. Resolves like `Tap.ended`.
-export async function pump(request, upstream, writable, gate, feed) {
-  const reader = upstream.body.getReader();
-  const writer = writable.getWriter();
-  // A caller who leaves while the upstream is silent is seen here, and not by a write.
-  writer.closed.catch(() => reader.cancel().catch(() => {}));
-  let upstreamIsWell = true;
-  try {
-    for (;;) {
-      upstreamIsWell = false;
-      const { value, done } = await reader.read();
-      upstreamIsWell = true;
-      if (done) break;
-      const bytes = gate.open && mayBypass(value) ? value : feed(value);
-      if (bytes !== undefined) await writer.write(bytes);
-    }
-    const rest = feed(undefined);
-    if (rest !== undefined) await writer.write(rest);
-    await writer.close();
-    return 0;
-  } catch (error) {
-    if (request.signal.aborted || upstreamIsWell) {
-      await reader.cancel(error).catch(() => {});
-      return 1;
-    }
-    await writer.abort(error).catch(() => {});
-    return 2;
+// `feed` takes a chunk, at the end undefined, and returns what is to be written in its place (undefined for nothing).
+// While `unwatched` is set, chunks that `mayBypass` are not shown. `ended` settles like that of `Tap`.
+export class Pump {
+  constructor(request, upstream) {
+    const { readable, writable } = new IdentityTransformStream();
+    this.readable = readable;
+    this.request = request;
+    this.reader = upstream.body.getReader();
+    this.writer = writable.getWriter();
+    this.unwatched = false;
   }
+
+  async run(feed) {
+    const { request, reader, writer } = this;
+    // A caller who leaves while the upstream is silent is seen here, and not by a write.
+    writer.closed.catch(() => reader.cancel().catch(() => {}));
+    let reading = false;
+    try {
+      for (;;) {
+        reading = true;
+        const { value, done } = await reader.read();
+        reading = false;
+        const bytes = this.unwatched && !done && mayBypass(value) ? value : feed(value);
+        if (bytes !== undefined) await writer.write(bytes);
+        if (done) break;
+      }
+      await writer.close();
+      return request.signal.aborted ? 1 : 0;
+    } catch (error) {
+      if (request.signal.aborted || !reading) {
+        reader.cancel(error).catch(() => {});
+        return 1;
+      }
+      await writer.abort(error).catch(() => {});
+      return 2;
+    }
+  }
+}
+
+// The mirror of `relay::may_bypass`, which says why; a test holds the two together.
+const MATTERS = /"(?:usage|error|finish_reason)"(?![ \t\r\n]*:[ \t\r\n]*null)|\[DONE\]|event:/;
+const LATIN1 = new TextDecoder("latin1");
+
+export function mayBypass(chunk) {
+  const last = chunk.length - 1;
+  if (chunk[last] !== 10) return false;
+  if (chunk[last - 1] !== 10 && !(chunk[last - 1] === 13 && chunk[last - 2] === 10)) return false;
+  return !MATTERS.test(LATIN1.decode(chunk));
 }
 
 // ---- Stored documents ----

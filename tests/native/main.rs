@@ -8,5 +8,7 @@
     reason = "tests"
 )]
 
+mod call;
 mod demo;
+mod endpoint;
 mod record;

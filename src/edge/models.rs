@@ -10,7 +10,6 @@ use super::settings::settings;
 use crate::auth::Caller;
 use crate::demo::MODELS;
 use crate::error::{Error, ErrorKind};
-use crate::gateway::DEMO;
 use crate::nearest::{did_you_mean, nearest};
 
 /// The whole list, in OpenAI's shape.
@@ -42,7 +41,7 @@ async fn ids(invocation: &Invocation) -> Result<Vec<String>, Error> {
         let (gateway, _) = config::gateway(invocation).await?;
         ids.extend(gateway.models());
         if settings(&invocation.env).demo {
-            ids.extend(MODELS.iter().map(|model| format!("{DEMO}/{}", model.name)));
+            ids.extend(MODELS.iter().map(|model| model.id.to_owned()));
         }
     }
     Ok(ids)

@@ -17,6 +17,7 @@ pub mod identity;
 pub mod assignment;
 pub mod condition;
 pub mod decision;
+pub mod hash;
 pub mod router;
 
 pub mod gateway;

@@ -6,6 +6,7 @@
 pub mod dialect;
 pub mod endpoint;
 pub mod error;
+pub mod fault;
 
 pub mod auth;
 pub mod call;

@@ -11,4 +11,7 @@
 mod call;
 mod demo;
 mod endpoint;
+mod gateway;
+mod outbound;
+mod provider;
 mod record;

@@ -202,3 +202,12 @@ fn shortened(name: &str) -> String {
     }
     name.chars().take(MOST).chain(['…']).collect()
 }
+
+impl crate::shelf::Document for Gateway {
+    const KEEPS_GOOD: bool = true;
+    const MAX_BYTES: usize = document::MOST_BYTES;
+
+    fn parse(_: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+        Gateway::parse(bytes).map(|(gateway, _)| gateway)
+    }
+}

@@ -17,7 +17,6 @@ pub mod identity;
 pub mod assignment;
 pub mod condition;
 pub mod decision;
-pub mod hash;
 pub mod router;
 
 pub mod gateway;

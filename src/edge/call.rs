@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind};
 use crate::gateway::{DEMO, Gateway};
 use crate::identity::Unit;
 use crate::nearest::{did_you_mean, nearest};
-use crate::outbound::{Outbound, outbound};
+use crate::outbound::{Outbound, Sending, outbound};
 use crate::record::Outcome;
 use crate::router::{Router, UsageMode, is_name, named_by};
 use crate::shelf::Stored;
@@ -113,7 +113,8 @@ async fn body(invocation: &Invocation) -> Result<Uint8Array, Error> {
         Error::new(ErrorKind::InvalidRequest, "The body broke off before its end; send the call again.")
     })?;
     body.dyn_into().map_err(|_| {
-        let message = format!("The body is longer than {limit} bytes (MAX_BODY_BYTES); send less, or raise the limit.");
+        let message =
+            format!("The body is longer than {limit} bytes (MAX_BODY_BYTES); send less, or raise the limit.");
         Error::new(ErrorKind::BodyTooLarge, message)
     })
 }
@@ -183,19 +184,22 @@ async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
         return stream::relayed(invocation, journal, upstream, false).await;
     }
     // 5.
-    let target = match gateway.by_listed_model(&model).filter(|_| direct).map_or_else(|| gateway.target(&model), Ok) {
-        Ok(target) => target,
-        Err(error) if direct => return refused(invocation, journal, &error),
-        Err(error) => {
-            let error = Error::new(ErrorKind::UpstreamModel, format!("No downstream serves this variant: {}", error.message));
-            return refused(invocation, journal, &error);
-        }
-    };
+    let target =
+        match gateway.by_listed_model(&model).filter(|_| direct).map_or_else(|| gateway.target(&model), Ok) {
+            Ok(target) => target,
+            Err(error) if direct => return refused(invocation, journal, &error),
+            Err(error) => {
+                let error = Error::new(
+                    ErrorKind::UpstreamModel,
+                    format!("No downstream serves this variant: {}", error.message),
+                );
+                return refused(invocation, journal, &error);
+            }
+        };
     let forwarded: Vec<(&str, &str)> =
         invocation.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let as_asked = usage == UsageMode::AsAsked;
-    let secret = |name: &str| setting(&invocation.env, name);
-    let outbound = match outbound(&call, &target, direct, &forwarded, as_asked, &secret) {
+    let sending = Sending { forwarded: &forwarded, usage_as_asked: usage == UsageMode::AsAsked, direct };
+    let outbound = match outbound(&call, &target, &sending, &|name| setting(&invocation.env, name)) {
         Ok(outbound) => outbound,
         Err(error) => return refused(invocation, journal, &error),
     };

@@ -122,7 +122,10 @@ pub(super) async fn key_record(invocation: &Invocation, key: &str) -> Result<Opt
 }
 
 fn unavailable() -> Error {
-    Error::new(ErrorKind::ConfigUnavailable, "The configuration could not be read from KV just now; try again.")
+    Error::new(
+        ErrorKind::ConfigUnavailable,
+        "The configuration could not be read from KV just now; try again.",
+    )
 }
 
 /// What is known of a document; `None` where nothing is and KV cannot be read.
@@ -132,7 +135,8 @@ async fn find<T: Shelved>(invocation: &Invocation, name: &str) -> Option<State<T
         Look::Hit { state, refresh } => {
             if refresh {
                 let (env, name) = (invocation.env.clone(), name.to_owned());
-                invocation.background(async move { keep(&env, &name, refreshed::<T>(&env, &name).await).await });
+                invocation
+                    .background(async move { keep(&env, &name, refreshed::<T>(&env, &name).await).await });
             }
             Some(state)
         }
@@ -186,7 +190,9 @@ async fn keep(env: &Env, name: &str, good: Option<Good>) {
         Err(error) => Err(error),
     };
     if written.is_err() {
-        console_warn!("the last good copy of '{name}' could not be stored under '{key}'; the next isolate tries again");
+        console_warn!(
+            "the last good copy of '{name}' could not be stored under '{key}'; the next isolate tries again"
+        );
     }
 }
 
@@ -205,7 +211,9 @@ async fn read(env: &Env, key: &str, limit: usize) -> Reading {
     let revision = metadata
         .as_string()
         .and_then(|text| serde_json::from_str::<Metadata>(&text).ok()?.revision)
-        .and_then(|revision| revision.as_str().map(str::to_owned).or_else(|| Some(revision.as_u64()?.to_string())));
+        .and_then(|revision| {
+            revision.as_str().map(str::to_owned).or_else(|| Some(revision.as_u64()?.to_string()))
+        });
     Reading::Value { bytes: bytes.to_vec(), revision }
 }
 

@@ -10,7 +10,9 @@ use crate::error::{Error, ErrorKind};
 
 /// What a call to a demo model is told where there are none.
 pub(super) fn off(model: &str) -> Error {
-    let message = format!("'{model}' is a demo model, and those are off here; set the variable DEMO to `on` to have them.");
+    let message = format!(
+        "'{model}' is a demo model, and those are off here; set the variable DEMO to `on` to have them."
+    );
     Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) }
 }
 

@@ -60,11 +60,6 @@ impl Invocation {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
-    /// Milliseconds since the request began; on a deployed Worker the clock moves with IO alone.
-    pub(super) fn elapsed(&self) -> u64 {
-        now().saturating_sub(self.started)
-    }
-
     /// Whether the caller has gone away.
     pub(super) fn left(&self) -> bool {
         glue::left(&self.request)
@@ -115,7 +110,11 @@ pub(super) fn error_headers(error: &Error) -> &'static str {
 
 /// Milliseconds since 1970.
 pub(super) fn now() -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole milliseconds since 1970")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole milliseconds since 1970"
+    )]
     let now = Date::now() as u64;
     now
 }

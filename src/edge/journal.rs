@@ -77,7 +77,12 @@ impl Journal {
             cost_usd: None,
             streamed,
         };
-        Journal { invocation: invocation.clone(), record, notes: decision.notes.clone(), attempt_began: invocation.started }
+        Journal {
+            invocation: invocation.clone(),
+            record,
+            notes: decision.notes.clone(),
+            attempt_began: invocation.started,
+        }
     }
 
     /// Adds to what `x-turnout-note` says.

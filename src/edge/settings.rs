@@ -56,7 +56,8 @@ impl Settings {
         Settings {
             admin: admin_key.as_deref().map(KeyDigest::of),
             keys: Keys::new(&text("UNIT_HASH_KEY").unwrap_or_default(), &admin_key.unwrap_or_default()),
-            config_ttl: number(text("CONFIG_TTL_SECONDS"), "CONFIG_TTL_SECONDS", CONFIG_TTL_SECONDS).saturating_mul(1000),
+            config_ttl: number(text("CONFIG_TTL_SECONDS"), "CONFIG_TTL_SECONDS", CONFIG_TTL_SECONDS)
+                .saturating_mul(1000),
             max_body: number(text("MAX_BODY_BYTES"), "MAX_BODY_BYTES", MAX_BODY_BYTES),
             demo: text("DEMO").as_deref() == Some("on"),
         }

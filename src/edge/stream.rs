@@ -35,7 +35,11 @@ pub(super) async fn relayed(
         // Theirs may show part of the key (law 8).
         journal.attempt_ends(Some(status), Outcome::UpstreamError);
         let message = format!("The downstream refused our credential with status {status}; check its key.");
-        return answered(journal, &Error::new(ErrorKind::UpstreamCredentials, message), Outcome::UpstreamError);
+        return answered(
+            journal,
+            &Error::new(ErrorKind::UpstreamCredentials, message),
+            Outcome::UpstreamError,
+        );
     }
     let succeeded = (200..300).contains(&status);
     if !succeeded || !content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
@@ -120,7 +124,8 @@ async fn next_block(tap: &Tap) -> Option<Vec<u8>> {
 /// Moves a stream through the usage filter.
 async fn filter(pump: Pump, journal: Journal, status: u16) {
     let pump = Rc::new(pump);
-    let state = Rc::new(RefCell::new((Some(UsageFilter::new(Dialect::OpenAi)), journal, Observed::default())));
+    let state =
+        Rc::new(RefCell::new((Some(UsageFilter::new(Dialect::OpenAi)), journal, Observed::default())));
     let feed = {
         let (pump, state) = (pump.clone(), state.clone());
         Closure::<dyn FnMut(JsValue) -> JsValue>::new(move |chunk: JsValue| {

@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::provider::{self, Habits};
 
 /// A larger document is refused unread.
-const MOST_BYTES: usize = 1 << 20;
+pub(super) const MOST_BYTES: usize = 1 << 20;
 
 const DOCUMENT_FIELDS: &[&str] = &["downstreams", "rules"];
 const DOWNSTREAM_FIELDS: &[&str] =

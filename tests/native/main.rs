@@ -1,2 +1,4 @@
 //! Native tests of the pure core: one `check` and its cases for each subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs, reason = "tests")]
+
+mod condition;

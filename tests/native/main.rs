@@ -9,6 +9,7 @@
 )]
 
 mod call;
+mod condition;
 mod demo;
 mod endpoint;
 mod gateway;

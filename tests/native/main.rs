@@ -1,2 +1,7 @@
 //! Native tests of the pure core: one `check` and its cases for each subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs, reason = "tests")]
+
+mod corpus;
+mod relay;
+mod sse;
+mod usage;

@@ -95,7 +95,7 @@ fn ended(usage: Option<Usage>) -> Observed {
 /// The last event that says `"choices":[]`, with its line ends.
 fn usage_event(name: &str, line_end: &str) -> String {
     let text = String::from_utf8(fixture(name)).unwrap();
-    let line = text.lines().filter(|line| line.contains("\"choices\":[]")).next_back().unwrap();
+    let line = text.lines().rfind(|line| line.contains("\"choices\":[]")).unwrap();
     format!("{line}{line_end}{line_end}")
 }
 

@@ -291,12 +291,22 @@ fn what_only_looks_like_a_usage_chunk_passes() {
         r#"{"choices":[],"usage":{"prompt_tokens":1},"error":{"code":1}}"#,
         r#"{"choices":[{"delta":{"content":"\"choices\":[],\"usage\":{}"}}],"usage":{"prompt_tokens":1}}"#,
         r#"{"choices":[],"usage":{"prompt_tokens":1}"#,
+        // Held no longer at the first list that is not empty, so never withheld.
+        r#"{"more":{"choices":[1]},"choices":[],"usage":{"prompt_tokens":1}}"#,
     ] {
         let stream = format!("data: {data}\n\n");
         for at in 0..=stream.len() {
             let relayed = relay(cut(stream.as_bytes(), &[at]), false);
             assert_eq!(String::from_utf8_lossy(&relayed.bytes), stream, "{data} split at {at}");
         }
+    }
+    let large = "x".repeat(64 << 10);
+    let stream = format!("data: {{\"choices\":[],\"usage\":{{}},\"x\":\"{large}\"}}\r\n\r\n");
+    for at in [0, 9, 30, 65_000, stream.len() - 5, stream.len() - 3, stream.len() - 1] {
+        assert!(
+            relay(cut(stream.as_bytes(), &[at]), false).bytes == stream.as_bytes(),
+            "large, split at {at}"
+        );
     }
     let named = "event: error\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n";
     assert_eq!(relay([named.as_bytes()], false).bytes, named.as_bytes());

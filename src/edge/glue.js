@@ -159,7 +159,7 @@ const BLOCK = 64 * 1024;
 // A stream that workerd itself moves to the caller, while another branch of it waits to be read now and then.
 //
 // `ended` settles when the last byte has been handed over: 0 well, 1 when the caller left, 2 when the upstream broke.
-export class Tap {
+class Tap {
   constructor(request, upstream) {
     const [theirs, ours] = upstream.body.tee();
     const { readable, writable } = new IdentityTransformStream();
@@ -203,7 +203,7 @@ export class Tap {
 //
 // `feed` takes a chunk, at the end undefined, and returns what is to be written in its place (undefined for nothing).
 // While `unwatched` is set, chunks that `mayBypass` are not shown. `ended` settles like that of `Tap`.
-export class Pump {
+class Pump {
   constructor(request, upstream) {
     const { readable, writable } = new IdentityTransformStream();
     this.readable = readable;
@@ -238,6 +238,14 @@ export class Pump {
       return 2;
     }
   }
+}
+
+export function openTap(request, upstream) {
+  return new Tap(request, upstream);
+}
+
+export function openPump(request, upstream) {
+  return new Pump(request, upstream);
 }
 
 // The mirror of `relay::may_bypass`, which says why; a test holds the two together.

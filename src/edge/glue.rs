@@ -31,9 +31,26 @@ extern "C" {
     pub(super) fn pass(upstream: &Response, headers: &str, body: &JsValue) -> Response;
     pub(super) fn answer(status: u16, headers: &str, body: &str) -> Response;
 
+    #[wasm_bindgen(js_name = openTap)]
+    pub(super) fn open_tap(request: &Request, upstream: &Response) -> Tap;
+    #[wasm_bindgen(js_name = openPump)]
+    pub(super) fn open_pump(request: &Request, upstream: &Response) -> Pump;
+
+    #[wasm_bindgen(js_name = readKey)]
+    pub(super) fn read_key(env: &Env, key: &str, limit: u32) -> Promise;
+    #[wasm_bindgen(catch, js_name = writeKey)]
+    pub(super) fn write_key(env: &Env, key: &str, bytes: &[u8]) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(js_name = listKeys)]
+    pub(super) fn list_keys(env: &Env, prefix: &str, cursor: Option<&str>) -> Promise;
+
+    #[wasm_bindgen(js_name = writePoint)]
+    pub(super) fn write_point(env: &Env, blobs: &str, doubles: &[f64]);
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// A stream that workerd moves, and our branch of it.
     pub(super) type Tap;
-    #[wasm_bindgen(constructor)]
-    pub(super) fn new(request: &Request, upstream: &Response) -> Tap;
     #[wasm_bindgen(method, getter)]
     pub(super) fn readable(this: &Tap) -> ReadableStream;
     #[wasm_bindgen(method, getter)]
@@ -45,25 +62,14 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn cancel(this: &Tap);
 
+    /// A stream that passes through our hands.
     pub(super) type Pump;
-    #[wasm_bindgen(constructor)]
-    pub(super) fn new(request: &Request, upstream: &Response) -> Pump;
     #[wasm_bindgen(method, getter)]
     pub(super) fn readable(this: &Pump) -> ReadableStream;
     #[wasm_bindgen(method, setter)]
     pub(super) fn set_unwatched(this: &Pump, unwatched: bool);
     #[wasm_bindgen(method)]
     pub(super) fn run(this: &Pump, feed: &Closure<dyn FnMut(JsValue) -> JsValue>) -> Promise;
-
-    #[wasm_bindgen(js_name = readKey)]
-    pub(super) fn read_key(env: &Env, key: &str, limit: u32) -> Promise;
-    #[wasm_bindgen(catch, js_name = writeKey)]
-    pub(super) fn write_key(env: &Env, key: &str, bytes: &[u8]) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(js_name = listKeys)]
-    pub(super) fn list_keys(env: &Env, prefix: &str, cursor: Option<&str>) -> Promise;
-
-    #[wasm_bindgen(js_name = writePoint)]
-    pub(super) fn write_point(env: &Env, blobs: &str, doubles: &[f64]);
 }
 
 /// The items of an array that JavaScript promised.

@@ -48,12 +48,12 @@ pub(super) async fn relayed(
     journal.attempt_ends(Some(status), Outcome::Ok);
     let headers = journal.headers();
     if asked_usage {
-        let pump = Pump::new(&invocation.request, &upstream);
+        let pump = glue::open_pump(&invocation.request, &upstream);
         let answer = glue::pass(&upstream, &headers, &pump.readable());
         invocation.background(filter(pump, journal, status));
         answer
     } else {
-        let tap = Tap::new(&invocation.request, &upstream);
+        let tap = glue::open_tap(&invocation.request, &upstream);
         let answer = glue::pass(&upstream, &headers, &tap.readable());
         invocation.background(watch(tap, journal, status));
         answer

@@ -8,15 +8,21 @@
     reason = "tests"
 )]
 
+mod assignment;
+mod auth;
 mod call;
 mod condition;
 mod corpus;
+mod decision;
 mod demo;
 mod endpoint;
 mod gateway;
+mod identity;
 mod outbound;
 mod provider;
 mod record;
 mod relay;
+mod router;
+mod shelf;
 mod sse;
 mod usage;

@@ -1,0 +1,182 @@
+//! The shelf of stored documents, played with a fake clock and a KV that a test holds in its hand.
+
+use turnout::fault::Fault;
+use turnout::shelf::{Document, Look, MOST_ENTRIES, Next, Reading, Shelf, State, summary};
+
+/// A document that is valid where its bytes begin with `ok`.
+#[derive(Debug)]
+struct Text(String);
+
+impl Document for Text {
+    const KEEPS_GOOD: bool = true;
+    const MAX_BYTES: usize = 64;
+
+    fn parse(_: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        if text.starts_with("ok") {
+            Ok(Text(text))
+        } else {
+            Err(vec![Fault::new("field", format!("'{text}' is bad"))])
+        }
+    }
+}
+
+const TTL: u64 = 10_000;
+
+fn edit(text: &str) -> Reading {
+    Reading::Value { bytes: text.as_bytes().to_vec(), revision: None }
+}
+
+/// What a state says, as `text@revision`, with the fault behind it.
+fn described(state: Option<State<Text>>) -> String {
+    match state {
+        None => "unknown".into(),
+        Some(State::Absent) => "absent".into(),
+        Some(State::Invalid(faults)) => format!("invalid: {}", summary(&faults)),
+        Some(State::Present(stored)) => {
+            let fault = stored.fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
+            format!("{}@{}{fault}", stored.value.0, stored.revision)
+        }
+    }
+}
+
+fn hit(shelf: &mut Shelf<Text>, now: u64) -> (String, bool) {
+    match shelf.look("a", now, TTL) {
+        Look::Hit { state, refresh } => (described(Some(state)), refresh),
+        Look::Miss => ("miss".into(), false),
+    }
+}
+
+#[test]
+fn what_is_held_is_used_at_once_and_refreshed_by_one_call() {
+    let mut shelf = Shelf::default();
+    assert_eq!(hit(&mut shelf, 0).0, "miss");
+    assert_eq!(shelf.settle("a", 0, edit("ok 1")), Next::KeepGood(b"ok 1".to_vec()));
+    let first = "ok 1@h-2f0c5d5b";
+    let held = hit(&mut shelf, TTL - 1);
+    assert!(held.0.starts_with("ok 1@h-") && held.0.len() == first.len(), "{}", held.0);
+    assert!(!held.1, "fresh");
+    assert!(hit(&mut shelf, TTL).1, "stale: this call refreshes");
+    assert!(!hit(&mut shelf, TTL + 1).1, "and no other does");
+    assert_eq!(
+        shelf.settle("a", TTL + 5, edit("ok 1")),
+        Next::Done,
+        "unchanged bytes are not parsed or stored again"
+    );
+    assert!(!hit(&mut shelf, TTL + 6).1, "checked just now");
+}
+
+#[test]
+fn a_refresh_that_never_reports_does_not_stop_others_for_ever() {
+    let mut shelf = Shelf::default();
+    shelf.settle("a", 0, edit("ok 1"));
+    assert!(hit(&mut shelf, TTL).1);
+    assert!(!hit(&mut shelf, TTL + 29_999).1);
+    assert!(hit(&mut shelf, TTL + 30_000).1);
+}
+
+#[test]
+fn a_revision_is_what_control_wrote_beside_the_value() {
+    let mut shelf = Shelf::default();
+    let reading = Reading::Value { bytes: b"ok 1".to_vec(), revision: Some("7".into()) };
+    assert_eq!(shelf.settle("a", 0, reading), Next::Done, "control keeps its own good copies");
+    assert_eq!(hit(&mut shelf, 0).0, "ok 1@7");
+}
+
+#[test]
+fn a_document_that_does_not_validate_never_replaces_one_that_did() {
+    let mut shelf = Shelf::default();
+    let reading = Reading::Value { bytes: b"ok 1".to_vec(), revision: Some("7".into()) };
+    shelf.settle("a", 0, reading);
+    assert_eq!(shelf.settle("a", 1, edit("bad")), Next::Log("field: 'bad' is bad".into()));
+    assert_eq!(hit(&mut shelf, 1).0, "ok 1@7 (field: 'bad' is bad)");
+    assert_eq!(shelf.settle("a", 2, edit("bad")), Next::Done, "a known fault is not logged again");
+    assert_eq!(hit(&mut shelf, 2).0, "ok 1@7 (field: 'bad' is bad)");
+    shelf.settle("a", 3, edit("ok 2"));
+    assert!(hit(&mut shelf, 3).0.starts_with("ok 2@h-") && !hit(&mut shelf, 3).0.contains('('), "mended");
+}
+
+/// A cold isolate that meets `bad`, and what it finds as the last good copy.
+fn cold(good: Reading) -> (Shelf<Text>, String) {
+    let mut shelf = Shelf::default();
+    let Next::LoadGood(rejected) = shelf.settle("a", 5, edit("bad")) else {
+        panic!("no last good one is asked for")
+    };
+    shelf.settle_good("a", 5, rejected, good);
+    let state = described(shelf.known("a"));
+    (shelf, state)
+}
+
+#[test]
+fn a_cold_isolate_serves_the_stored_last_good_one() {
+    let good = Reading::Value { bytes: b"ok 1".to_vec(), revision: Some("6".into()) };
+    assert_eq!(cold(good).1, "ok 1@6 (field: 'bad' is bad)");
+    assert_eq!(cold(Reading::Absent).1, "invalid: field: 'bad' is bad");
+    assert_eq!(cold(edit("bad too")).1, "invalid: field: 'bad' is bad");
+}
+
+#[test]
+fn a_last_good_copy_that_cannot_be_read_is_asked_for_again() {
+    let (mut shelf, state) = cold(Reading::Unavailable);
+    assert_eq!(state, "invalid: field: 'bad' is bad");
+    assert!(hit(&mut shelf, TTL).1, "without waiting for a TTL of its own");
+    assert!(
+        matches!(shelf.settle("a", TTL, edit("bad")), Next::LoadGood(_)),
+        "the same bytes are looked at again"
+    );
+}
+
+#[test]
+fn absence_and_failure_are_two_things() {
+    let mut shelf = Shelf::<Text>::default();
+    assert_eq!(shelf.settle("a", 0, Reading::Unavailable), Next::Done);
+    assert_eq!(described(shelf.known("a")), "unknown");
+    shelf.settle("a", 0, Reading::Absent);
+    assert_eq!(hit(&mut shelf, 1), ("absent".into(), false));
+    shelf.settle("a", 2, edit("ok 1"));
+    shelf.settle("a", TTL, Reading::Unavailable);
+    assert!(hit(&mut shelf, TTL + 1).0.starts_with("ok 1"), "stale, but served");
+    shelf.settle("a", TTL + 2, Reading::Absent);
+    assert_eq!(hit(&mut shelf, TTL + 3).0, "absent", "a document that was deleted is gone");
+}
+
+#[test]
+fn a_large_document_is_refused_unread() {
+    let mut shelf = Shelf::<Text>::default();
+    let Next::LoadGood(rejected) = shelf.settle("a", 0, edit(&"ok".repeat(33))) else { panic!() };
+    assert!(rejected.summary().contains("larger than 64 bytes"), "{}", rejected.summary());
+}
+
+#[derive(Debug)]
+struct Strict;
+
+impl Document for Strict {
+    const KEEPS_GOOD: bool = false;
+    const MAX_BYTES: usize = 64;
+
+    fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+        Text::parse(name, bytes).map(|_| Strict)
+    }
+}
+
+#[test]
+fn what_keeps_no_good_copy_is_invalid_as_soon_as_it_is() {
+    let mut shelf = Shelf::<Strict>::default();
+    assert_eq!(shelf.settle("a", 0, edit("ok")), Next::Done);
+    assert!(matches!(shelf.settle("a", 1, edit("bad")), Next::Log(_)));
+    assert!(matches!(shelf.known("a"), Some(State::Invalid(_))));
+}
+
+#[test]
+fn invented_names_do_not_fill_the_memory() {
+    let mut shelf = Shelf::<Text>::default();
+    shelf.settle("a", 0, edit("ok"));
+    for number in 0..5 * MOST_ENTRIES as u64 {
+        shelf.settle(&format!("invented-{number}"), number, Reading::Absent);
+        let _ = shelf.look("a", number, u64::MAX);
+    }
+    assert!(matches!(shelf.known("a"), Some(State::Present(_))), "what is in use stays");
+    let held =
+        (0..5 * MOST_ENTRIES).filter(|number| shelf.known(&format!("invented-{number}")).is_some()).count();
+    assert!(held < MOST_ENTRIES && held >= MOST_ENTRIES / 2, "{held}");
+}

@@ -1,1 +1,219 @@
-//! Stub.
+//! Who calls: credentials in headers, matched with the admin key or a stored key record.
+//!
+//! In scope: the header forms, constant-time comparison, what a key may do. Out of scope: fetching `key:<sha256>` from
+//! KV (`edge`), and making keys.
+
+use std::rc::Rc;
+
+use data_encoding::{BASE64, HEXLOWER};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::error::{Error, ErrorKind};
+use crate::fault::Fault;
+
+/// The SHA-256 of a key: all that is ever compared or stored of one.
+#[derive(Clone, Copy)]
+pub struct KeyDigest([u8; 32]);
+
+impl KeyDigest {
+    /// The digest of a key as it came.
+    pub fn of(key: &str) -> KeyDigest {
+        KeyDigest(Sha256::digest(key.as_bytes()).into())
+    }
+
+    /// The key in KV under which this key's record lies.
+    pub fn storage_key(&self) -> String {
+        format!("key:{}", HEXLOWER.encode(&self.0))
+    }
+
+    /// Whether two digests are of the same key, in constant time.
+    pub fn matches(&self, other: &KeyDigest) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// The keys that a request may mean, the likeliest first: `Authorization: Bearer K`, `Authorization: Basic K` (raw, or
+/// base64 of `K` or `K:`), `x-api-key: K`, `x-goog-api-key: K`. `header` takes lower-case names.
+pub fn presented<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Vec<String> {
+    let mut keys = Vec::new();
+    if let Some((scheme, credential)) = header("authorization").and_then(|value| value.trim().split_once(' '))
+    {
+        let credential = credential.trim();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            keys.push(credential.to_owned());
+        } else if scheme.eq_ignore_ascii_case("basic") {
+            keys.push(credential.to_owned());
+            let decoded =
+                BASE64.decode(credential.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            if let Some(decoded) = decoded {
+                keys.push(decoded.strip_suffix(':').unwrap_or(&decoded).to_owned());
+            }
+        }
+    }
+    keys.extend(
+        ["x-api-key", "x-goog-api-key"].into_iter().filter_map(&header).map(|key| key.trim().to_owned()),
+    );
+    keys.retain(|key| !key.is_empty());
+    keys
+}
+
+/// What a key may do. Without `models`, direct models, `auto` and rules are closed to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Call routers.
+    Call,
+    /// Call models directly.
+    Models,
+    /// Send feedback.
+    Feedback,
+    /// Read routers and results.
+    Read,
+    /// Change routers.
+    Write,
+    /// Change downstreams and rules.
+    Gateway,
+}
+
+impl Scope {
+    fn as_str(self) -> &'static str {
+        match self {
+            Scope::Call => "call",
+            Scope::Models => "models",
+            Scope::Feedback => "feedback",
+            Scope::Read => "read",
+            Scope::Write => "write",
+            Scope::Gateway => "gateway",
+        }
+    }
+}
+
+/// A client key's record in KV: everything about it but the key.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct KeyRecord {
+    /// Its id, which records carry.
+    pub id: String,
+    /// What people call it.
+    #[serde(default)]
+    pub name: String,
+    /// What it may do.
+    #[serde(default)]
+    pub scopes: Vec<Scope>,
+    /// The only routers that it may name; all where absent.
+    #[serde(default)]
+    pub routers: Option<Vec<String>>,
+    /// For conditions of later versions; kept as it is.
+    #[serde(default)]
+    pub tier: Option<String>,
+    /// Seconds since 1970 from which it is refused.
+    #[serde(default)]
+    pub expires_at: Option<u64>,
+    /// Refused now and for ever.
+    #[serde(default)]
+    pub revoked: bool,
+}
+
+impl KeyRecord {
+    /// Reads a stored record. One that cannot be read admits nobody.
+    pub fn parse(bytes: &[u8]) -> Result<KeyRecord, Fault> {
+        serde_json::from_slice(bytes).map_err(|error| {
+            Fault::new(
+                "",
+                format!("this key's record is not valid ({error}); write {{\"id\", \"scopes\": [\"call\"]}}"),
+            )
+        })
+    }
+}
+
+/// Who calls, once known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Holds `ADMIN_KEY`: may do everything.
+    Admin,
+    /// Holds a client key.
+    Key(Rc<KeyRecord>),
+}
+
+impl Caller {
+    /// A record's holder, unless the record is revoked or expired at `now` (seconds since 1970).
+    pub fn holding(record: Rc<KeyRecord>, now: u64) -> Result<Caller, Error> {
+        if record.revoked {
+            return Err(Error::new(ErrorKind::InvalidKey, "This key has been revoked; ask for another one."));
+        }
+        if record.expires_at.is_some_and(|expiry| expiry <= now) {
+            return Err(Error::new(ErrorKind::InvalidKey, "This key has expired; ask for another one."));
+        }
+        Ok(Caller::Key(record))
+    }
+
+    /// The id for records: never the key.
+    pub fn key_id(&self) -> &str {
+        match self {
+            Caller::Admin => "admin",
+            Caller::Key(record) => &record.id,
+        }
+    }
+
+    /// Whether the caller may see a router at all.
+    pub fn may_name(&self, router: &str) -> bool {
+        match self {
+            Caller::Admin => true,
+            Caller::Key(record) => {
+                record.routers.as_ref().is_none_or(|names| names.iter().any(|name| name == router))
+            }
+        }
+    }
+
+    /// Refuses a call to a router that the key is not for.
+    pub fn check_router(&self, router: &str) -> Result<(), Error> {
+        self.check_scope(Scope::Call)?;
+        if self.may_name(router) {
+            return Ok(());
+        }
+        Err(not_allowed(format!(
+            "This key may not call the router '{router}'; ask for one whose `routers` name it."
+        )))
+    }
+
+    /// Refuses a direct call to a model.
+    pub fn check_model(&self, model: &str) -> Result<(), Error> {
+        if self.has(Scope::Models) {
+            return Ok(());
+        }
+        Err(not_allowed(format!(
+            "This key may call routers only, not the model '{model}' directly; name a router, or ask for the scope `models`."
+        )))
+    }
+
+    /// Refuses what the key has no scope for.
+    pub fn check_scope(&self, scope: Scope) -> Result<(), Error> {
+        if self.has(scope) {
+            return Ok(());
+        }
+        let message = format!("This key lacks the scope `{}`; ask for one that has it.", scope.as_str());
+        Err(Error::new(ErrorKind::MissingScope, message))
+    }
+
+    fn has(&self, scope: Scope) -> bool {
+        match self {
+            Caller::Admin => true,
+            Caller::Key(record) => record.scopes.contains(&scope),
+        }
+    }
+}
+
+fn not_allowed(message: String) -> Error {
+    Error { kind: ErrorKind::ModelNotAllowed, message, param: Some("model".to_owned()) }
+}
+
+impl crate::shelf::Document for KeyRecord {
+    // A key's record that cannot be read admits nobody: falling back to an older one could revive a revoked key.
+    const KEEPS_GOOD: bool = false;
+    const MAX_BYTES: usize = 16 << 10;
+
+    fn parse(_: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+        KeyRecord::parse(bytes).map_err(|fault| vec![fault])
+    }
+}

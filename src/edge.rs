@@ -1,1 +1,36 @@
-//! Workers.
+//! Workers: the only folder that knows them. Everything that decides is above; here is what waits.
+//!
+//! `invocation` is one request and what its handling needs; `call` is the recipe of a model call; `config` holds stored
+//! documents; `stream` moves answers; `models` lists; `glue` is the border to JavaScript.
+
+mod call;
+mod config;
+mod demo;
+mod glue;
+mod invocation;
+mod journal;
+mod models;
+mod settings;
+mod stream;
+
+use std::rc::Rc;
+
+use worker::web_sys::{Request, Response};
+use worker::{Context, Env, event};
+
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use invocation::Invocation;
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, ctx: Context) -> worker::Result<Response> {
+    let invocation = Rc::new(Invocation::new(request, env, ctx));
+    let answer = match Endpoint::parse(&invocation.method, &invocation.path) {
+        Ok(Endpoint::Call(dialect)) => Ok(call::call(&invocation, dialect).await),
+        Ok(Endpoint::Models) => models::list(&invocation).await,
+        Ok(Endpoint::Model(id)) => models::get(&invocation, &id).await,
+        Ok(Endpoint::Health) => Ok(invocation.json(200, r#"{"status":"ok"}"#)),
+        Err(error) => Err(error),
+    };
+    Ok(answer.unwrap_or_else(|error: Error| invocation.refuse(&error)))
+}

@@ -30,10 +30,14 @@ pub enum ErrorKind {
     MethodNotAllowed,
     /// The router's document does not validate and no earlier one did.
     InvalidRouter,
+    /// The gateway's document does not validate and no earlier one did.
+    InvalidGateway,
     /// The configuration could not be read.
     ConfigUnavailable,
-    /// The target's downstream has no credential configured.
+    /// The target's downstream has no credential configured, or refused the one that it was sent.
     UpstreamCredentials,
+    /// No downstream serves the variant's model.
+    UpstreamModel,
     /// The upstream could not be reached, or broke before its answer began.
     UpstreamUnreachable,
     /// A fault of ours.
@@ -86,8 +90,8 @@ impl ErrorKind {
             ErrorKind::MissingScope | ErrorKind::ModelNotAllowed => 403,
             ErrorKind::ModelNotFound | ErrorKind::NoRouteMatched | ErrorKind::NotFound => 404,
             ErrorKind::MethodNotAllowed => 405,
-            ErrorKind::InvalidRouter | ErrorKind::ConfigUnavailable => 503,
-            ErrorKind::UpstreamCredentials | ErrorKind::UpstreamUnreachable => 502,
+            ErrorKind::InvalidRouter | ErrorKind::InvalidGateway | ErrorKind::ConfigUnavailable => 503,
+            ErrorKind::UpstreamCredentials | ErrorKind::UpstreamModel | ErrorKind::UpstreamUnreachable => 502,
             ErrorKind::Internal => 500,
         }
     }
@@ -106,8 +110,10 @@ impl ErrorKind {
             ErrorKind::NotFound => "not_found",
             ErrorKind::MethodNotAllowed => "method_not_allowed",
             ErrorKind::InvalidRouter => "invalid_router",
+            ErrorKind::InvalidGateway => "invalid_gateway",
             ErrorKind::ConfigUnavailable => "config_unavailable",
             ErrorKind::UpstreamCredentials => "upstream_credentials",
+            ErrorKind::UpstreamModel => "upstream_model",
             ErrorKind::UpstreamUnreachable => "upstream_unreachable",
             ErrorKind::Internal => "internal_error",
         }

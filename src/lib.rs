@@ -6,6 +6,9 @@
 pub mod dialect;
 pub mod endpoint;
 pub mod error;
+pub mod fault;
+pub mod hash;
+pub mod nearest;
 
 pub mod auth;
 pub mod call;
@@ -19,6 +22,7 @@ pub mod router;
 pub mod gateway;
 pub mod outbound;
 pub mod provider;
+pub mod shelf;
 
 pub mod relay;
 pub mod sse;

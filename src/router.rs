@@ -1,1 +1,140 @@
-//! Stub.
+//! A router that is valid by construction: what the hot path reads.
+//!
+//! In scope: the parsed form, and what is derived from it once (salts, epochs, references). Out of scope: how it is
+//! written in KV ([`document`]), and choosing ([`crate::decision`]). Nothing here is checked twice.
+
+mod document;
+mod epoch;
+mod fields;
+mod json;
+
+use std::rc::Rc;
+
+pub use document::{MAX_BYTES, parse};
+
+use crate::assignment::{Entrant, Weight};
+use crate::condition::Expression;
+use crate::fault::Fault;
+
+/// A named definition: what an app names as its `model`.
+#[derive(Debug)]
+pub struct Router {
+    /// The name of its KV key, less the prefix.
+    pub name: String,
+    /// Who is assigned, where the router says so itself.
+    pub sticky_by: Option<Expression>,
+    /// What it chooses by.
+    pub choice: Choice,
+    /// The route where no other holds.
+    pub default: Option<Route>,
+    /// Whether streams are asked for their usage.
+    pub usage: UsageMode,
+    /// What is odd in the document and harmless to traffic.
+    pub warnings: Vec<Fault>,
+}
+
+/// How a router chooses.
+#[derive(Debug)]
+pub enum Choice {
+    /// The first route whose condition holds.
+    Routes(Vec<(Expression, Route)>),
+    /// One expression whose value is the model, which is the variant as well. It has no weights.
+    Rule(Rule),
+}
+
+/// Weighted variants, of which a unit gets one.
+#[derive(Debug)]
+pub struct Route {
+    /// Its id, given or derived.
+    pub id: Rc<str>,
+    /// What its units are hashed with.
+    pub salt: String,
+    /// At least one; their weights sum to 100 %.
+    pub variants: Vec<Variant>,
+    /// Identifies the arms and weights: figures of two epochs are never simply added.
+    pub epoch: Epoch,
+}
+
+impl Route {
+    /// The variants as they enter the race.
+    pub fn entrants(&self) -> impl Iterator<Item = Entrant<'_>> + Clone {
+        self.variants.iter().map(|variant| Entrant { id: &variant.id, weight: variant.weight })
+    }
+}
+
+/// One arm.
+#[derive(Debug)]
+pub struct Variant {
+    /// Its id, given or derived.
+    pub id: Rc<str>,
+    /// `provider/model`.
+    pub model: Rc<str>,
+    /// Its share of the route's units.
+    pub weight: Weight,
+    /// Stands for router, route and variant in request ids.
+    pub reference: [u8; 8],
+}
+
+/// An expression in place of routes.
+#[derive(Debug)]
+pub struct Rule {
+    /// Gives `provider/model`.
+    pub expression: Expression,
+    /// The hash of its source.
+    pub epoch: Epoch,
+    /// The shares that its author expects of each model, without which the split cannot be checked.
+    pub expected: Option<Vec<(String, Weight)>>,
+}
+
+/// The route id of what a rule chose.
+pub const RULE_ROUTE: &str = "rule";
+
+/// Eight bytes of a content hash over arms and weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Epoch(pub [u8; 8]);
+
+impl Epoch {
+    /// 16 hex digits, as records have it.
+    pub fn hex(self) -> String {
+        data_encoding::HEXLOWER.encode(&self.0)
+    }
+}
+
+/// Whether Turnout asks for the usage of streams whose caller did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UsageMode {
+    /// It does, and keeps the extra chunk from the caller.
+    #[default]
+    Always,
+    /// It does not: usage is unknown where the caller does not ask.
+    AsAsked,
+}
+
+/// Whether a name can be a router's: `^[a-z0-9][a-z0-9-]{0,62}$`.
+pub fn is_name(name: &str) -> bool {
+    name.len() <= 63
+        && name.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// The router that a `model` names by prefix: `turnout/x`, `inworld/x`, `routers/x`.
+pub fn named_by(model: &str) -> Option<&str> {
+    PREFIXES.iter().find_map(|prefix| model.strip_prefix(prefix)?.strip_prefix('/'))
+}
+
+/// What precedes a router's name in a `model`; no provider can have one of these ids.
+pub const PREFIXES: [&str; 3] = ["turnout", "inworld", "routers"];
+
+/// Whether a string can be a variant's model: `provider/model`, never a router.
+pub fn is_model(model: &str) -> bool {
+    document::model_fault(model).is_none()
+}
+
+impl crate::shelf::Document for Router {
+    const KEEPS_GOOD: bool = true;
+    const MAX_BYTES: usize = MAX_BYTES;
+
+    fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+        parse(name, bytes)
+    }
+}

@@ -1,2 +1,17 @@
 //! Native tests of the pure core: one `check` and its cases for each subject.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod call;
+mod demo;
+mod endpoint;
+mod gateway;
+mod outbound;
+mod provider;
+mod record;

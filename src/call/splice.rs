@@ -1,0 +1,125 @@
+//! The outbound body: which bytes of the caller's go, and what comes in their place.
+//!
+//! In scope: removing what is ours, unfolding a literal `extra_body`, the model's name, `include_usage`; commas.
+//! Out of scope: which of these a target needs (`outbound`).
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::fields::{Field, Fields};
+use super::layout::Piece;
+use super::value::UsageAsk;
+
+/// What is to be different in the body that goes out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides<'a> {
+    /// The model name that the downstream knows; always spliced.
+    pub model: &'a str,
+    /// Ask for a usage chunk (`stream_options.include_usage`): only where the call streams and did not ask itself.
+    pub ask_usage: bool,
+    /// Top-level `metadata` goes on as it is; else it is spliced out (it tells a provider whom one targets, and many refuse it).
+    pub forward_metadata: bool,
+    /// `models` and `provider` go on: they are the target's own (a direct call to `openrouter`).
+    pub forward_routing: bool,
+}
+
+/// One replacement in the body. Splices are sorted, do not overlap, and leave valid JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splice {
+    /// The bytes of the original that go.
+    pub range: Range<usize>,
+    /// What comes in their place; empty for a removed member (which takes one comma with it).
+    pub with: String,
+}
+
+/// The body with the splices done: one allocation of the final size. The splices are those of this very body.
+pub fn apply(body: &[u8], splices: &[Splice]) -> Vec<u8> {
+    let removed: usize = splices.iter().map(|splice| splice.range.len()).sum();
+    let added: usize = splices.iter().map(|splice| splice.with.len()).sum();
+    let mut outbound = Vec::with_capacity((body.len() + added).saturating_sub(removed));
+    let mut copied_to = 0;
+    for splice in splices {
+        outbound.extend_from_slice(body.get(copied_to..splice.range.start).unwrap_or_default());
+        outbound.extend_from_slice(splice.with.as_bytes());
+        copied_to = splice.range.end;
+    }
+    outbound.extend_from_slice(body.get(copied_to..).unwrap_or_default());
+    outbound
+}
+
+/// The splices of a body. `model` always stays, so there is always a piece before what goes at the end.
+pub(super) fn splices(pieces: &[Piece], fields: &Fields, overrides: &Overrides<'_>) -> Vec<Splice> {
+    let usage_ask = (overrides.ask_usage && fields.stream).then_some(&fields.usage_ask);
+    let mut splices = Vec::new();
+    let mut stayed: Option<&Piece> = None;
+    let mut run: Option<Range<usize>> = None;
+    for piece in pieces {
+        if !stays(piece, overrides) {
+            run = Some(run.map_or(piece.span.start, |run| run.start)..piece.span.end);
+            continue;
+        }
+        if let Some(run) = run.take() {
+            splices.push(Splice { range: removal(stayed, run, piece), with: String::new() });
+        }
+        splices.extend(match piece.field {
+            Some(Field::Model) => Some(replace(&piece.value, Value::from(overrides.model).to_string())),
+            Some(Field::StreamOptions) => usage_ask.and_then(ask_within_stream_options),
+            _ => None,
+        });
+        stayed = Some(piece);
+    }
+
+    let last = stayed.map_or(0, |piece| piece.span.end);
+    let end = run.map_or(last, |run| run.end);
+    let with = match usage_ask {
+        Some(UsageAsk::Absent) => r#","stream_options":{"include_usage":true}"#,
+        _ => "",
+    };
+    if end > last || !with.is_empty() {
+        splices.push(replace(&(last..end), with.to_owned()));
+    }
+    splices
+}
+
+/// Whether a piece is in the outbound body. Metadata of a literal `extra_body` is for us alone.
+fn stays(piece: &Piece, overrides: &Overrides<'_>) -> bool {
+    !piece.shadowed
+        && match piece.field {
+            Some(
+                Field::ExtraBody | Field::Fallback | Field::Ignore | Field::Sort | Field::PromptVariables,
+            ) => false,
+            Some(Field::Models | Field::Provider) => overrides.forward_routing,
+            Some(Field::Metadata) => overrides.forward_metadata && !piece.inside,
+            _ => true,
+        }
+}
+
+/// What goes when the pieces of `run` go, between one that stays (or the body's start) and the `next` that stays: the run and
+/// the one comma too many. The comma that is kept is the one outside `extra_body`, where `run` crosses its opening or closing:
+/// the one before the opening, or the one after the closing.
+fn removal(stayed: Option<&Piece>, run: Range<usize>, next: &Piece) -> Range<usize> {
+    match stayed {
+        Some(stayed) if stayed.inside || !next.inside => stayed.span.end..run.end,
+        _ => run.start..next.span.start,
+    }
+}
+
+/// `include_usage: true` in a `stream_options` that is there.
+fn ask_within_stream_options(usage_ask: &UsageAsk) -> Option<Splice> {
+    match usage_ask {
+        UsageAsk::NullOptions(null) => Some(replace(null, r#"{"include_usage":true}"#.to_owned())),
+        UsageAsk::Missing { at, alone: true } => {
+            Some(replace(&(*at..*at), r#""include_usage":true"#.to_owned()))
+        }
+        UsageAsk::Missing { at, alone: false } => {
+            Some(replace(&(*at..*at), r#""include_usage":true,"#.to_owned()))
+        }
+        UsageAsk::Declined(value) => Some(replace(value, "true".to_owned())),
+        UsageAsk::Absent | UsageAsk::Asked => None,
+    }
+}
+
+fn replace(range: &Range<usize>, with: String) -> Splice {
+    Splice { range: range.clone(), with }
+}

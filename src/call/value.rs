@@ -1,0 +1,196 @@
+//! One field's value, read as the type that we act on, or refused with a sentence that names the field.
+//!
+//! In scope: types and limits. Out of scope: which fields there are (`fields`).
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::layout::twice;
+use super::object::{self, Fault, MOST};
+use crate::error::Error;
+
+/// Conditions look at a handful of attributes of the user; 64 leaves room for an app that sends its whole profile.
+const METADATA_MAX_KEYS: usize = 64;
+/// Metadata is turned into CEL values on every call: 64 keys × 256 B = 16 KiB.
+const METADATA_MAX_BYTES: usize = 16 * 1024;
+/// The object itself is the first level. Deep enough for `user.address.country.code`, shallow enough to walk recursively.
+const METADATA_MAX_DEPTH: usize = 8;
+
+/// What a body asks of its usage chunk, and where it would have to be changed to ask for one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum UsageAsk {
+    /// There is no `stream_options`.
+    #[default]
+    Absent,
+    /// `stream_options` is null, and this is the null.
+    NullOptions(Range<usize>),
+    /// `include_usage` is missing; a first member would stand here, before others or alone.
+    Missing { at: usize, alone: bool },
+    /// `include_usage` is false or null, and this is the value.
+    Declined(Range<usize>),
+    /// `include_usage` is true.
+    Asked,
+}
+
+/// A field's value on its way to be read.
+pub(super) struct Found<'a> {
+    /// For messages: `user`, or `extra_body.user`.
+    path: Cow<'a, str>,
+    /// The value as it is written: valid JSON without whitespace around it.
+    text: &'a str,
+    /// Where `text` begins in the body.
+    start: usize,
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn new(path: Cow<'a, str>, body: &'a str, value: &Range<usize>) -> Found<'a> {
+        Found { path, text: body.get(value.clone()).unwrap_or_default(), start: value.start }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        self.text == "null"
+    }
+
+    pub(super) fn is_true(&self) -> bool {
+        self.text == "true"
+    }
+
+    /// A string that is not empty; an empty one and null are absent.
+    pub(super) fn filled_string(&self) -> Result<Option<String>, Error> {
+        if self.is_null() {
+            return Ok(None);
+        }
+        if !self.text.starts_with('"') {
+            return Err(self.wrong_type("a string"));
+        }
+        // Replacing the half pair would make two users one.
+        let string: String = serde_json::from_str(self.text).map_err(|_| {
+            let message = format!("`{}` holds half of a surrogate pair: send Unicode text.", self.path);
+            Error::invalid(self.path.as_ref(), message)
+        })?;
+        Ok(Some(string).filter(|string| !string.is_empty()))
+    }
+
+    /// true or false; null is absent.
+    pub(super) fn boolean(&self) -> Result<Option<bool>, Error> {
+        match self.text {
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            "null" => Ok(None),
+            _ => Err(self.wrong_type("true or false")),
+        }
+    }
+
+    /// A whole number that is not negative; what else there may be is passed on and unknown to us.
+    pub(super) fn whole_number(&self) -> Option<u64> {
+        serde_json::from_str(self.text).ok()
+    }
+
+    /// Whether it is a list that is not empty.
+    pub(super) fn is_filled_list(&self) -> bool {
+        let inside = self.text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        inside.is_some_and(|inside| !inside.trim_ascii().is_empty())
+    }
+
+    /// What `stream_options` says.
+    pub(super) fn usage_ask(&self) -> Result<UsageAsk, Error> {
+        if self.is_null() {
+            return Ok(UsageAsk::NullOptions(self.span()));
+        }
+        let members = self.object()?;
+        let mut asks = members.iter().filter(|member| member.name == "include_usage");
+        let Some(ask) = asks.next() else {
+            return Ok(UsageAsk::Missing { at: self.start + 1, alone: members.is_empty() });
+        };
+        let path = format!("{}.include_usage", self.path);
+        if asks.next().is_some() {
+            return Err(twice(&path));
+        }
+        let text = self.text.get(ask.value.clone()).unwrap_or_default();
+        let include_usage = Found { path: Cow::Owned(path), text, start: self.start + ask.value.start };
+        Ok(match include_usage.boolean()? {
+            Some(true) => UsageAsk::Asked,
+            Some(false) | None => UsageAsk::Declined(include_usage.span()),
+        })
+    }
+
+    /// The members of a field that must be an object.
+    pub(super) fn object(&self) -> Result<Vec<object::Member<'a>>, Error> {
+        object::members(self.text).map_err(|fault| match fault {
+            Fault::TooMany => Error::invalid(
+                self.path.as_ref(),
+                format!("`{}` may have at most {MOST} members.", self.path),
+            ),
+            // The text is known to be valid JSON.
+            Fault::NotJson(_) | Fault::NotAnObject => self.wrong_type("an object"),
+        })
+    }
+
+    /// Metadata as values; null is none.
+    fn metadata(&self) -> Result<Map<String, Value>, Error> {
+        if self.is_null() {
+            return Ok(Map::new());
+        }
+        if !self.text.starts_with('{') {
+            return Err(self.wrong_type("an object"));
+        }
+        if self.text.len() > METADATA_MAX_BYTES {
+            return Err(metadata_too_large(&self.path, &format!("it takes {} bytes", self.text.len())));
+        }
+        // What is valid JSON and still no value: numbers beyond a double, half surrogate pairs, and more levels than 128.
+        let metadata: Map<String, Value> = serde_json::from_str(self.text)
+            .map_err(|fault| metadata_too_large(&self.path, &format!("it cannot be read: {fault} of it")))?;
+        if metadata.values().any(|value| depth(value) >= METADATA_MAX_DEPTH) {
+            return Err(metadata_too_large(&self.path, "it is nested more deeply"));
+        }
+        Ok(metadata)
+    }
+
+    fn span(&self) -> Range<usize> {
+        self.start..self.start + self.text.len()
+    }
+
+    fn wrong_type(&self, right: &str) -> Error {
+        let is = match self.text.bytes().next() {
+            Some(b'"') => "a string",
+            Some(b'{') => "an object",
+            Some(b'[') => "a list",
+            Some(b't' | b'f') => "true or false",
+            Some(b'n') => "null",
+            _ => "a number",
+        };
+        Error::invalid(self.path.as_ref(), format!("`{}` must be {right}, and is {is}.", self.path))
+    }
+}
+
+/// Metadata for conditions: `over` (of a literal `extra_body`) wins over `base` (top-level) key by key.
+pub(super) fn merged_metadata(
+    base: Option<Found<'_>>,
+    over: Option<Found<'_>>,
+) -> Result<Map<String, Value>, Error> {
+    let mut metadata = base.as_ref().map(Found::metadata).transpose()?.unwrap_or_default();
+    metadata.extend(over.as_ref().map(Found::metadata).transpose()?.unwrap_or_default());
+    if metadata.len() > METADATA_MAX_KEYS {
+        return Err(metadata_too_large("metadata", &format!("it has {} keys", metadata.len())));
+    }
+    Ok(metadata)
+}
+
+fn metadata_too_large(path: &str, fault: &str) -> Error {
+    let message = format!(
+        "`{path}` may have at most {METADATA_MAX_KEYS} keys, {METADATA_MAX_BYTES} bytes of JSON and \
+         {METADATA_MAX_DEPTH} levels, and {fault}: send only what conditions look at."
+    );
+    Error::invalid(path, message)
+}
+
+/// How many levels of lists and objects a value has; at most serde_json's own limit of 128, so recursion is safe.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}

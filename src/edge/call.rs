@@ -1,0 +1,262 @@
+//! One model call, from its bytes to its record.
+//!
+//! 1. Who calls: 401, 403. 2. What they send: 400, 413. 3. What they name: 404, 403, 503. 4. Which variant: cannot fail.
+//! 5. Who serves it: 404, 502. 6. The upstream call: 502. 7. Its answer, moved to the caller ([`stream`]). 8. The record,
+//! written once, after the last byte, error or cancel.
+
+use std::rc::Rc;
+
+use worker::js_sys::Uint8Array;
+use worker::wasm_bindgen::JsCast;
+use worker::web_sys::Response;
+
+use super::invocation::{Invocation, error_headers, resolved};
+use super::journal::Journal;
+use super::settings::{setting, settings};
+use super::{config, demo, glue, stream};
+use crate::auth::{Caller, KeyDigest, presented};
+use crate::call::Call;
+use crate::decision::{Circumstances, Decision, decide};
+use crate::dialect::Dialect;
+use crate::error::{Error, ErrorKind};
+use crate::gateway::{DEMO, Gateway};
+use crate::identity::Unit;
+use crate::nearest::{did_you_mean, nearest};
+use crate::outbound::{Outbound, Sending, outbound};
+use crate::record::Outcome;
+use crate::router::{Router, UsageMode, is_name, named_by};
+use crate::shelf::Stored;
+
+/// Answers a model call.
+pub(super) async fn call(invocation: &Rc<Invocation>, dialect: Dialect) -> Response {
+    let _hold = invocation.hold();
+    match accepted(invocation, dialect).await {
+        Ok(accepted) => served(invocation, accepted).await,
+        Err(error) => invocation.refuse(&error),
+    }
+}
+
+/// A call that is understood, allowed and decided: from here on there is a record.
+struct Accepted {
+    call: Call,
+    /// The body as it came, on JavaScript's side, where the splices are made.
+    raw: Uint8Array,
+    gateway: Rc<Gateway>,
+    /// `provider/model`, or a model that a downstream lists; `None` where no route held.
+    model: Option<String>,
+    direct: bool,
+    usage: UsageMode,
+    journal: Journal,
+}
+
+async fn accepted(invocation: &Rc<Invocation>, dialect: Dialect) -> Result<Accepted, Error> {
+    // 1.
+    let caller = authenticated(invocation).await?;
+    // 2.
+    let raw = body(invocation).await?;
+    let call = Call::parse(raw.to_vec())?;
+    // 3.
+    let (gateway, gateway_fault) = config::gateway(invocation).await?;
+    let router = match router_named(call.model(), &gateway) {
+        Some(name) => Some(router(invocation, &caller, &gateway, name).await?),
+        None => caller.check_model(call.model()).map(|()| None)?,
+    };
+    // 4.
+    let decision = decision(invocation, dialect, &call, router.as_ref().map(|router| &*router.value));
+    let mut journal =
+        Journal::new(invocation, (dialect, call.stream()), caller.key_id(), router.as_ref(), &decision);
+    if let Some(fault) = router.as_ref().and_then(|router| router.fault.as_ref()) {
+        journal.note(format!("router not as in KV: {fault}"));
+    }
+    if let Some(fault) = gateway_fault {
+        journal.note(format!("gateway not as in KV: {fault}"));
+    }
+    let (model, direct, usage) = match router {
+        Some(router) => {
+            (decision.assigned.map(|assigned| assigned.model.to_string()), false, router.value.usage)
+        }
+        None => (Some(call.model().to_owned()), true, UsageMode::default()),
+    };
+    Ok(Accepted { call, raw, gateway, model, direct, usage, journal })
+}
+
+/// The caller behind the request's credentials.
+pub(super) async fn authenticated(invocation: &Invocation) -> Result<Caller, Error> {
+    let settings = settings(&invocation.env);
+    let keys = presented(|name| invocation.header(name));
+    for key in &keys {
+        let digest = KeyDigest::of(key);
+        if settings.admin.is_some_and(|admin| admin.matches(&digest)) {
+            return Ok(Caller::Admin);
+        }
+        if let Some(record) = config::key_record(invocation, &digest.storage_key()).await? {
+            return Caller::holding(record, invocation.started / 1000);
+        }
+    }
+    Err(match (settings.admin, keys.is_empty()) {
+        (None, _) => Error::new(
+            ErrorKind::NotConfigured,
+            "No credentials are configured, so every call is refused. Set ADMIN_KEY: `npx wrangler secret put \
+             ADMIN_KEY`, or a line ADMIN_KEY=… in .dev.vars for local use.",
+        ),
+        (Some(_), true) => Error::new(
+            ErrorKind::InvalidKey,
+            "No API key was sent. Send one as `Authorization: Bearer …` (or x-api-key, or x-goog-api-key).",
+        ),
+        (Some(_), false) => Error::new(ErrorKind::InvalidKey, "This API key is not known here."),
+    })
+}
+
+async fn body(invocation: &Invocation) -> Result<Uint8Array, Error> {
+    let limit = settings(&invocation.env).max_body;
+    let body = resolved(glue::read_body(&invocation.request, f64::from(limit))).await.map_err(|_| {
+        Error::new(ErrorKind::InvalidRequest, "The body broke off before its end; send the call again.")
+    })?;
+    body.dyn_into().map_err(|_| {
+        let message =
+            format!("The body is longer than {limit} bytes (MAX_BODY_BYTES); send less, or raise the limit.");
+        Error::new(ErrorKind::BodyTooLarge, message)
+    })
+}
+
+/// The router that a `model` names; `None` where it names a model. In the order of precedence: a router by prefix, a model
+/// that a downstream lists, `provider/model`, a bare router name.
+fn router_named<'m>(model: &'m str, gateway: &Gateway) -> Option<&'m str> {
+    named_by(model).or_else(|| {
+        let is_model = gateway.by_listed_model(model).is_some() || model.contains('/');
+        (!is_model).then_some(model)
+    })
+}
+
+async fn router(
+    invocation: &Invocation,
+    caller: &Caller,
+    gateway: &Gateway,
+    name: &str,
+) -> Result<Stored<Router>, Error> {
+    let names = config::names(invocation);
+    if is_name(name) {
+        caller.check_router(name)?;
+        if let Some(router) = config::router(invocation, name).await? {
+            return Ok(router);
+        }
+    }
+    let models: Vec<String> = gateway.models().collect();
+    let known = names.iter().filter(|name| caller.may_name(name)).chain(&models).map(String::as_str);
+    let nearest = did_you_mean(&nearest(name, known));
+    let message = format!(
+        "There is no router '{name}' and no model of that name.{nearest} A router is named as `turnout/<name>`, a \
+         model as `provider/model`."
+    );
+    Err(Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) })
+}
+
+fn decision(invocation: &Invocation, dialect: Dialect, call: &Call, router: Option<&Router>) -> Decision {
+    let Some(router) = router else {
+        let unit = Unit::of(call, |name| invocation.header(name));
+        return Decision { unit, assigned: None, notes: Vec::new() };
+    };
+    let circumstances = Circumstances {
+        call,
+        path: &invocation.path,
+        dialect,
+        headers: &invocation.headers,
+        origin: &invocation.origin,
+        now: invocation.started,
+        random: invocation.random[0],
+    };
+    decide(router, &circumstances)
+}
+
+/// Steps 5 to 8.
+async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
+    let Accepted { call, raw, gateway, model, direct, usage, mut journal } = accepted;
+    let Some(model) = model else {
+        let message = "No route matched. Configure a default route or adjust conditions.";
+        return refused(invocation, journal, &Error::new(ErrorKind::NoRouteMatched, message));
+    };
+    if let Some(name) = model.strip_prefix(DEMO).and_then(|rest| rest.strip_prefix('/')) {
+        if !settings(&invocation.env).demo {
+            return refused(invocation, journal, &demo::off(&model));
+        }
+        journal.attempt_begins(DEMO, name, Dialect::OpenAi);
+        let upstream = demo::answer(&call, name, invocation.started).await;
+        return stream::relayed(invocation, journal, upstream, false).await;
+    }
+    // 5.
+    let target =
+        match gateway.by_listed_model(&model).filter(|_| direct).map_or_else(|| gateway.target(&model), Ok) {
+            Ok(target) => target,
+            Err(error) if direct => return refused(invocation, journal, &error),
+            Err(error) => {
+                let error = Error::new(
+                    ErrorKind::UpstreamModel,
+                    format!("No downstream serves this variant: {}", error.message),
+                );
+                return refused(invocation, journal, &error);
+            }
+        };
+    let forwarded: Vec<(&str, &str)> =
+        invocation.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let sending = Sending { forwarded: &forwarded, usage_as_asked: usage == UsageMode::AsAsked, direct };
+    let outbound = match outbound(&call, &target, &sending, &|name| setting(&invocation.env, name)) {
+        Ok(outbound) => outbound,
+        Err(error) => return refused(invocation, journal, &error),
+    };
+    // 6.
+    journal.attempt_begins(&target.downstream.id, target.model, Dialect::OpenAi);
+    match resolved(send(invocation, &raw, &outbound)).await {
+        // 7 and 8.
+        Ok(upstream) => {
+            stream::relayed(invocation, journal, upstream.unchecked_into(), outbound.asked_usage).await
+        }
+        Err(_) if invocation.left() => {
+            journal.attempt_ends(None, Outcome::ClientCancelled);
+            journal.write(Outcome::ClientCancelled, None);
+            glue::answer(499, "", "")
+        }
+        Err(_) => {
+            journal.attempt_ends(None, Outcome::Unreachable);
+            let message = format!("The downstream '{}' could not be reached.", target.downstream.id);
+            let error = Error::new(ErrorKind::UpstreamUnreachable, message);
+            answered(journal, &error, Outcome::Unreachable)
+        }
+    }
+}
+
+fn send(invocation: &Invocation, raw: &Uint8Array, outbound: &Outbound) -> worker::js_sys::Promise {
+    let mut headers = String::with_capacity(256);
+    for (name, value) in &outbound.headers {
+        if !headers.is_empty() {
+            headers.push('\n');
+        }
+        headers.push_str(name);
+        headers.push('\n');
+        headers.push_str(value);
+    }
+    let mut ranges = Vec::with_capacity(outbound.splices.len() * 3);
+    let mut replacements = Vec::new();
+    for splice in &outbound.splices {
+        // Bodies are far shorter than 4 GiB: `MAX_BODY_BYTES` is a u32.
+        let triple = [splice.range.start, splice.range.end, splice.with.len()];
+        ranges.extend(triple.map(|number| u32::try_from(number).unwrap_or(u32::MAX)));
+        replacements.extend_from_slice(splice.with.as_bytes());
+    }
+    glue::send(&invocation.request, &outbound.url, &headers, raw, &ranges, &replacements)
+}
+
+/// Refused by us after the decision.
+fn refused(_: &Invocation, journal: Journal, error: &Error) -> Response {
+    answered(journal, error, Outcome::Refused)
+}
+
+/// Answered with an error of ours, and recorded.
+pub(super) fn answered(mut journal: Journal, error: &Error, outcome: Outcome) -> Response {
+    let mut headers = journal.headers();
+    headers.push_str("\ncontent-type\napplication/json");
+    headers.push_str(error_headers(error));
+    journal.error_kind(error.kind.code());
+    let status = error.kind.status();
+    journal.write(outcome, Some(status));
+    glue::answer(status, &headers, &error.body(Dialect::OpenAi))
+}

@@ -1,0 +1,44 @@
+//! The demo downstream: `demo/…` models, served without network where the variable `DEMO` is `on`.
+
+use worker::web_sys::Response;
+
+use super::glue;
+use super::invocation::resolved;
+use crate::call::Call;
+use crate::demo::{Answer, DemoRequest};
+use crate::error::{Error, ErrorKind};
+
+/// What a call to a demo model is told where there are none.
+pub(super) fn off(model: &str) -> Error {
+    let message = format!(
+        "'{model}' is a demo model, and those are off here; set the variable DEMO to `on` to have them."
+    );
+    Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) }
+}
+
+/// The answer of a demo model, as an upstream would give it.
+pub(super) async fn answer(call: &Call, model: &str, now: u64) -> Response {
+    let request = DemoRequest {
+        model,
+        messages: &call.messages(),
+        stream: call.stream(),
+        include_usage: call.asks_usage(),
+        max_tokens: call.max_tokens(),
+        created: now / 1000,
+    };
+    match crate::demo::answer(&request) {
+        Answer::Whole { status, retry_after, body, after_ms } => {
+            let _ = resolved(glue::sleep(after_ms)).await;
+            let mut headers = "content-type\napplication/json".to_owned();
+            if let Some(seconds) = retry_after {
+                headers.push_str(&format!("\nretry-after\n{seconds}"));
+            }
+            glue::answer(status, &headers, &body)
+        }
+        Answer::Stream(chunks) => {
+            let delays: Vec<u32> = chunks.iter().map(|chunk| chunk.after_ms).collect();
+            let texts: Vec<String> = chunks.into_iter().map(|chunk| chunk.bytes).collect();
+            glue::drip(&texts.join("\0"), &delays)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The bindings to `glue.js`, and nothing else.
+
+use js_sys::{Array, Promise, Uint8Array};
+use web_sys::{ReadableStream, Request, Response};
+use worker::wasm_bindgen::prelude::*;
+use worker::{Env, js_sys, wasm_bindgen, web_sys};
+
+#[wasm_bindgen(module = "/src/edge/glue.js")]
+extern "C" {
+    pub(super) fn describe(request: &Request) -> String;
+    #[wasm_bindgen(js_name = readBody)]
+    pub(super) fn read_body(request: &Request, limit: f64) -> Promise;
+    pub(super) fn left(request: &Request) -> bool;
+
+    pub(super) fn setting(env: &Env, name: &str) -> Option<String>;
+
+    pub(super) fn send(
+        request: &Request,
+        url: &str,
+        headers: &str,
+        body: &Uint8Array,
+        ranges: &[u32],
+        replacements: &[u8],
+    ) -> Promise;
+    pub(super) fn summary(upstream: &Response) -> String;
+    #[wasm_bindgen(js_name = wholeBody)]
+    pub(super) fn whole_body(upstream: &Response) -> Promise;
+    pub(super) fn drip(texts: &str, delays: &[u32]) -> Response;
+    pub(super) fn sleep(milliseconds: u32) -> Promise;
+
+    pub(super) fn pass(upstream: &Response, headers: &str, body: &JsValue) -> Response;
+    pub(super) fn answer(status: u16, headers: &str, body: &str) -> Response;
+
+    pub(super) type Tap;
+    #[wasm_bindgen(constructor)]
+    pub(super) fn new(request: &Request, upstream: &Response) -> Tap;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn readable(this: &Tap) -> ReadableStream;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn ended(this: &Tap) -> Promise;
+    #[wasm_bindgen(method)]
+    pub(super) fn read(this: &Tap) -> Promise;
+    #[wasm_bindgen(method)]
+    pub(super) fn pause(this: &Tap, milliseconds: u32) -> Promise;
+    #[wasm_bindgen(method)]
+    pub(super) fn cancel(this: &Tap);
+
+    pub(super) type Pump;
+    #[wasm_bindgen(constructor)]
+    pub(super) fn new(request: &Request, upstream: &Response) -> Pump;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn readable(this: &Pump) -> ReadableStream;
+    #[wasm_bindgen(method, setter)]
+    pub(super) fn set_unwatched(this: &Pump, unwatched: bool);
+    #[wasm_bindgen(method)]
+    pub(super) fn run(this: &Pump, feed: &Closure<dyn FnMut(JsValue) -> JsValue>) -> Promise;
+
+    #[wasm_bindgen(js_name = readKey)]
+    pub(super) fn read_key(env: &Env, key: &str, limit: u32) -> Promise;
+    #[wasm_bindgen(catch, js_name = writeKey)]
+    pub(super) fn write_key(env: &Env, key: &str, bytes: &[u8]) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(js_name = listKeys)]
+    pub(super) fn list_keys(env: &Env, prefix: &str, cursor: Option<&str>) -> Promise;
+
+    #[wasm_bindgen(js_name = writePoint)]
+    pub(super) fn write_point(env: &Env, blobs: &str, doubles: &[f64]);
+}
+
+/// The items of an array that JavaScript promised.
+pub(super) fn pair(value: JsValue) -> (JsValue, JsValue) {
+    let array = Array::from(&value);
+    (array.get(0), array.get(1))
+}

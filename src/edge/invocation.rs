@@ -1,0 +1,132 @@
+//! One request: what came with it, and the means to answer it.
+
+use std::future::Future;
+
+use futures::channel::oneshot;
+use worker::js_sys::{Date, Promise};
+use worker::wasm_bindgen::JsValue;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{Request, Response};
+use worker::{Context, Env};
+
+use super::glue;
+use crate::decision::Origin;
+use crate::dialect::Dialect;
+use crate::error::{Error, ErrorKind};
+
+/// A request and its surroundings. Lives as long as anything works on it, which may be longer than its caller waits.
+pub(super) struct Invocation {
+    pub(super) request: Request,
+    pub(super) env: Env,
+    ctx: Context,
+    /// When it began, in milliseconds since 1970.
+    pub(super) started: u64,
+    /// Two independent draws, uniform over all `u64`.
+    pub(super) random: [u64; 2],
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) origin: Origin,
+    /// Names in lower case.
+    pub(super) headers: Vec<(String, String)>,
+}
+
+impl Invocation {
+    pub(super) fn new(request: Request, env: Env, ctx: Context) -> Invocation {
+        let text = glue::describe(&request);
+        let mut lines = text.split('\n');
+        let mut line = || lines.next().unwrap_or_default();
+        let started = line().parse().unwrap_or_default();
+        let random = [line().parse().unwrap_or_default(), line().parse().unwrap_or_default()];
+        let method = line().to_owned();
+        let path = path_of(line()).to_owned();
+        let mut known = || Some(line().to_owned()).filter(|value| !value.is_empty());
+        let origin = Origin {
+            country: known(),
+            continent: known(),
+            city: known(),
+            colo: known(),
+            asn: known().and_then(|asn| asn.parse().ok()),
+            timezone: known(),
+        };
+        let mut headers = Vec::with_capacity(24);
+        while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        Invocation { request, env, ctx, started, random, method, path, origin, headers }
+    }
+
+    /// The first header of that lower-case name.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the caller has gone away.
+    pub(super) fn left(&self) -> bool {
+        glue::left(&self.request)
+    }
+
+    /// Does work that the answer does not wait for, and that goes on when the caller leaves.
+    pub(super) fn background(&self, work: impl Future<Output = ()> + 'static) {
+        self.ctx.wait_until(work);
+    }
+
+    /// Keeps this invocation alive for as long as the guard is: without it, the runtime drops the work of a caller who
+    /// leaves, and with it the record.
+    pub(super) fn hold(&self) -> Hold {
+        let (guard, dropped) = oneshot::channel();
+        self.ctx.wait_until(async {
+            let _ = dropped.await;
+        });
+        Hold { _guard: guard }
+    }
+
+    /// An answer of ours.
+    pub(super) fn json(&self, status: u16, body: &str) -> Response {
+        glue::answer(status, "content-type\napplication/json", body)
+    }
+
+    /// A refusal outside of any call.
+    pub(super) fn refuse(&self, error: &Error) -> Response {
+        let mut headers = "content-type\napplication/json".to_owned();
+        headers.push_str(error_headers(error));
+        glue::answer(error.kind.status(), &headers, &error.body(Dialect::OpenAi))
+    }
+}
+
+/// Keeps an invocation alive; see [`Invocation::hold`].
+pub(super) struct Hold {
+    _guard: oneshot::Sender<()>,
+}
+
+/// Header lines that an error brings along, each begun by a line end.
+pub(super) fn error_headers(error: &Error) -> &'static str {
+    match error.kind {
+        // RFC 9110: a 401 names a scheme.
+        ErrorKind::InvalidKey | ErrorKind::NotConfigured => "\nwww-authenticate\nBearer",
+        ErrorKind::ConfigUnavailable => "\nretry-after\n1",
+        _ => "",
+    }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now() -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole milliseconds since 1970"
+    )]
+    let now = Date::now() as u64;
+    now
+}
+
+/// Waits for a promise.
+pub(super) async fn resolved(promise: Promise) -> Result<JsValue, JsValue> {
+    JsFuture::from(promise).await
+}
+
+/// The path of a URL, without its query.
+fn path_of(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = after_scheme.find('/').and_then(|start| after_scheme.get(start..)).unwrap_or("/");
+    path.split(['?', '#']).next().unwrap_or(path)
+}

@@ -1,0 +1,114 @@
+//! The table itself, by id. A comment gives the source of each base URL, and of what it says about usage in streams.
+//!
+//! "Recorded" means that a recorded stream shows it. `never` without a word on a refusal means that no source was
+//! found: a provider that does not know `stream_options` may answer 4xx, and that is worse than an unknown usage.
+
+use super::{AuthStyle, Habits, PLAIN, Provider, StreamUsage};
+
+/// Every built-in, by id.
+pub const PROVIDERS: &[Provider] = &[
+    // docs.ai21.com/reference/jamba-1-6-api-ref
+    provider("ai21", "AI21", "https://api.ai21.com/studio/v1").never(),
+    // Alibaba Cloud Model Studio, "OpenAI compatible - Chat" (the international endpoint), stream_options included
+    provider(
+        "alibaba",
+        "Alibaba Cloud Model Studio",
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+    ),
+    // platform.claude.com/docs/en/api/openai-sdk: stream_options fully supported, metadata ignored
+    provider("anthropic", "Anthropic", "https://api.anthropic.com/v1"),
+    // learn.microsoft.com/azure/foundry/openai/api-version-lifecycle: the v1 API, no api-version
+    provider("azure", "Azure OpenAI", "https://{AZURE_RESOURCE_NAME}.openai.azure.com/openai/v1")
+        .auth(AuthStyle::ApiKey)
+        .metadata(),
+    // vercel/ai packages/baseten
+    provider("baseten", "Baseten", "https://inference.baseten.co/v1").never(),
+    // inference-docs.cerebras.ai/resources/openai: lists what it refuses, stream_options is not among it
+    provider("cerebras", "Cerebras", "https://api.cerebras.ai/v1"),
+    // docs.cohere.com/docs/compatibility-api; refuses stream_options: strandsagents.com, model providers, Cohere
+    provider("cohere", "Cohere", "https://api.cohere.ai/compatibility/v1").never(),
+    // deepinfra.com/docs/advanced/openai_api
+    provider("deepinfra", "DeepInfra", "https://api.deepinfra.com/v1/openai").never(),
+    // api-docs.deepseek.com: /v1 is an alias kept for OpenAI SDKs; POST /chat/completions has stream_options
+    provider("deepseek", "DeepSeek", "https://api.deepseek.com/v1"),
+    // vercel/ai packages/fireworks; langchain-fireworks 1.2 asks for usage by default
+    provider("fireworks", "Fireworks AI", "https://api.fireworks.ai/inference/v1"),
+    // docs.github.com/rest/models/inference: stream_options.include_usage
+    provider("github", "GitHub Models", "https://models.github.ai/inference"),
+    // ai.google.dev/gemini-api/docs/openai
+    provider("google", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta/openai"),
+    // console.groq.com/docs/openai; recorded: `usage` in the last chunk, unasked
+    provider("groq", "Groq", "https://api.groq.com/openai/v1").always(),
+    // huggingface.co/docs/inference-providers/tasks/chat-completion: stream_options.include_usage
+    provider("huggingface", "Hugging Face Inference Providers", "https://router.huggingface.co/v1"),
+    // Portkey-AI/gateway src/providers/hyperbolic
+    provider("hyperbolic", "Hyperbolic", "https://api.hyperbolic.xyz/v1").never(),
+    // Portkey-AI/gateway src/providers/inference-net
+    provider("inference-net", "Inference.net", "https://api.inference.net/v1").never(),
+    // docs.inworld.ai/router: keys are handed out encoded, for Basic; usage is always in the answer
+    provider("inworld", "Inworld", "https://api.inworld.ai/v1").auth(AuthStyle::Basic).always(),
+    // platform.minimax.io/docs/api-reference/text-openai-api; crate genai's adapter: does not take stream_options
+    provider("minimax", "MiniMax", "https://api.minimax.io/v1").never(),
+    // docs.mistral.ai/api; refuses stream_options (avante.nvim issue 2347); recorded: usage in the last chunk, unasked
+    provider("mistral", "Mistral", "https://api.mistral.ai/v1").always(),
+    // platform.kimi.ai/docs/api; vercel/ai packages/moonshotai asks for usage
+    provider("moonshot", "Moonshot AI", "https://api.moonshot.ai/v1"),
+    // docs.tokenfactory.nebius.com/api-reference/introduction; strandsagents.com calls it with stream_options
+    provider("nebius", "Nebius Token Factory", "https://api.tokenfactory.nebius.com/v1"),
+    // novita.ai/docs; docs.litellm.ai/docs/providers/novita lists stream_options
+    provider("novita", "Novita AI", "https://api.novita.ai/openai/v1"),
+    // docs.api.nvidia.com/nim; vLLM's server, which takes stream_options
+    provider("nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1"),
+    // platform.openai.com/docs/api-reference/chat/create: metadata needs store: true
+    provider("openai", "OpenAI", "https://api.openai.com/v1").metadata(),
+    // openrouter.ai/docs: usage is always in the stream, include_usage has no effect; models and provider are its own
+    provider("openrouter", "OpenRouter", "https://openrouter.ai/api/v1").always().routing(),
+    // docs.perplexity.ai/docs/sonar/openai-compatibility: no version in the path; recorded: usage in every chunk
+    provider("perplexity", "Perplexity", "https://api.perplexity.ai").always(),
+    // docs.sambanova.ai; llama-index-llms-sambanovasystems asks for usage
+    provider("sambanova", "SambaNova", "https://api.sambanova.ai/v1"),
+    // docs.together.ai; pipecat-ai/pipecat services/together asks for usage
+    provider("together", "Together AI", "https://api.together.xyz/v1"),
+    // console.upstage.ai/api-keys
+    provider("upstage", "Upstage", "https://api.upstage.ai/v1").never(),
+    // developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility; @cloudflare/workers-types: stream_options
+    provider(
+        "workers-ai",
+        "Cloudflare Workers AI",
+        "https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1",
+    ),
+    // docs.x.ai/docs/api-reference; vercel/ai packages/xai asks for usage, recorded
+    provider("xai", "xAI", "https://api.x.ai/v1"),
+    // docs.z.ai/guides/capabilities/streaming: usage is in the last chunk
+    provider("zai", "Z.AI", "https://api.z.ai/api/paas/v4").always(),
+];
+
+const fn provider(id: &'static str, name: &'static str, base_url: &'static str) -> Provider {
+    Provider { id, name, base_url, habits: PLAIN }
+}
+
+impl Provider {
+    const fn always(self) -> Self {
+        self.with(Habits { stream_usage: StreamUsage::Always, ..self.habits })
+    }
+
+    const fn never(self) -> Self {
+        self.with(Habits { stream_usage: StreamUsage::Never, ..self.habits })
+    }
+
+    const fn auth(self, auth: AuthStyle) -> Self {
+        self.with(Habits { auth, ..self.habits })
+    }
+
+    const fn metadata(self) -> Self {
+        self.with(Habits { takes_metadata: true, ..self.habits })
+    }
+
+    const fn routing(self) -> Self {
+        self.with(Habits { takes_routing: true, ..self.habits })
+    }
+
+    const fn with(self, habits: Habits) -> Self {
+        Provider { habits, ..self }
+    }
+}

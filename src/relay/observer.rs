@@ -1,0 +1,158 @@
+//! Reads along with a stream, or a whole body, and changes nothing.
+
+use super::chat::{Reading, error_kind};
+use super::marks::Marks;
+use crate::dialect::Dialect;
+use crate::sse::{Decoder, Event};
+use crate::usage::Usage;
+
+/// Longest model id that is kept, in bytes.
+const MAX_MODEL: usize = 256;
+
+/// The first event of note in a stream: what failover waits for (law 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum First {
+    /// Content, a tool call, reasoning, a refusal or other media. Roles, empty content, usage and comments are not.
+    Meaningful,
+    /// An error came before anything meaningful.
+    Error {
+        /// Its code, type or status, else `error`.
+        kind: String,
+    },
+}
+
+/// What was seen of an answer. What was not said is `None` or false.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Tokens, if any were counted.
+    pub usage: Option<Usage>,
+    /// The model that answered, in the upstream's words.
+    pub model: Option<String>,
+    /// Something meaningful came.
+    pub meaningful: bool,
+    /// The answer came to its end: `[DONE]`, or a reason why it finished.
+    pub done: bool,
+    /// The last reason why a choice finished (`stop`, `length`, …); `other` where it looks like no word.
+    pub finish_reason: Option<String>,
+    /// The code, type or status of the first error in the body, else `error`; never its message.
+    pub error: Option<String>,
+}
+
+/// Reads along with one stream.
+#[derive(Debug)]
+pub struct Observer {
+    decoder: Decoder,
+    seen: Seen,
+}
+
+/// What an event is to the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// Usage and no choice.
+    UsageAlone,
+    Other,
+}
+
+impl Observer {
+    /// An observer at the beginning of a stream.
+    pub fn new(dialect: Dialect) -> Self {
+        Observer {
+            decoder: Decoder::new(),
+            seen: Seen { dialect, marks: Marks::new(), first: None, observed: Observed::default() },
+        }
+    }
+
+    /// Takes the next bytes, as many as came.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.push_each(bytes, |_, _| {});
+    }
+
+    /// The first event of note, once it was seen.
+    pub fn first(&self) -> Option<&First> {
+        self.seen.first.as_ref()
+    }
+
+    /// What was seen, the end of the stream included: an event without its blank line is read if it is whole.
+    pub fn finish(mut self) -> Observed {
+        self.finish_each(|_| {});
+        self.seen.observed
+    }
+
+    /// What is seen in a body that is no stream.
+    pub fn whole(dialect: Dialect, body: &[u8]) -> Observed {
+        let mut seen = Observer::new(dialect).seen;
+        seen.read_json(body, false);
+        seen.observed
+    }
+
+    pub(super) fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    pub(super) fn push_each(&mut self, bytes: &[u8], mut on_event: impl FnMut(&Event<'_>, Nature)) {
+        self.decoder.push(bytes, |event| on_event(&event, self.seen.read(&event)));
+    }
+
+    pub(super) fn finish_each(&mut self, mut on_event: impl FnMut(Nature)) {
+        self.decoder.finish(|event| on_event(self.seen.read(&event)));
+    }
+}
+
+#[derive(Debug)]
+struct Seen {
+    dialect: Dialect,
+    marks: Marks,
+    first: Option<First>,
+    observed: Observed,
+}
+
+impl Seen {
+    fn read(&mut self, event: &Event<'_>) -> Nature {
+        let named_error = event.name == b"error";
+        if event.data.trim_ascii_start().starts_with(b"[DONE]") {
+            self.observed.done = true;
+            Nature::Other
+        } else if !self.observed.meaningful || named_error || self.marks.matter_in(event.data) {
+            self.read_json(event.data, named_error)
+        } else {
+            Nature::Other
+        }
+    }
+
+    fn read_json(&mut self, json: &[u8], named_error: bool) -> Nature {
+        let Dialect::OpenAi = self.dialect;
+        let mut reading = Reading::of(json).unwrap_or_default();
+        if named_error && reading.error.is_none() {
+            reading.error = Some(error_kind(json, None));
+        }
+        let nature = if reading.usage_alone && !named_error { Nature::UsageAlone } else { Nature::Other };
+        self.note(reading);
+        nature
+    }
+
+    fn note(&mut self, reading: Reading<'_>) {
+        let observed = &mut self.observed;
+        if observed.model.is_none() {
+            // Azure's first chunk, with the verdict on the prompt, has an empty one.
+            observed.model = reading
+                .model
+                .and_then(|model| serde_json::from_str::<String>(model.get()).ok())
+                .filter(|model| !model.is_empty() && model.len() <= MAX_MODEL);
+        }
+        if let Some(usage) = reading.usage {
+            observed.usage.get_or_insert_default().merge(usage);
+        }
+        if reading.finish_reason.is_some() {
+            observed.done = true;
+            observed.finish_reason = reading.finish_reason;
+        }
+        if let Some(kind) = reading.error {
+            self.first.get_or_insert_with(|| First::Error { kind: kind.clone() });
+            observed.error.get_or_insert(kind);
+        }
+        if reading.meaningful {
+            self.first.get_or_insert(First::Meaningful);
+            observed.meaningful = true;
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Bodies of calls: what is read, what is refused, and the outbound bytes; the laws behind them in `laws`.
+
+mod faults;
+mod laws;
+mod reading;
+mod splicing;
+
+use turnout::call::{Call, Overrides, apply};
+
+/// What most cases send on to: another model, and nothing else asked for.
+const TO_M: Overrides<'static> =
+    Overrides { model: "m", ask_usage: false, forward_metadata: false, forward_routing: false };
+
+fn parse(body: &str) -> Call {
+    Call::parse(body.as_bytes().to_vec()).unwrap_or_else(|fault| panic!("{fault:?} of {body}"))
+}
+
+fn outbound(call: &Call, overrides: &Overrides<'_>) -> String {
+    String::from_utf8(apply(call.body(), &call.splices(overrides))).unwrap()
+}

@@ -134,9 +134,10 @@ function prepare(worker, upstreamPort) {
 
 /** A gateway that listens. `pin` is the command prefix that pins it to its core. */
 export class Gateway {
-  static async start({ name, worker, upstreamPort, pin }) {
+  static async start({ name, worker, plainOnly, upstreamPort, pin }) {
     const gateway = new Gateway();
     gateway.name = name;
+    gateway.plainOnly = plainOnly;
     gateway.ours = isOurs(worker);
     gateway.directory = prepare(worker, upstreamPort);
     const [command, ...args] = [...pin, WORKERD, "serve", path.join(gateway.directory, "config.capnp"), "--control-fd=3"];

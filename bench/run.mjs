@@ -26,6 +26,10 @@ const SETTLE_MS = { plain: 60, stream: 350 };
 /** How long records may still come in after that. */
 const RECORDS_LIMIT_MS = 3_000;
 
+/** Before each lone call, so that what the call before left behind is not in its way. */
+const LONE_PAUSE_MS = 10;
+const LONE_WARM_UP = 20;
+
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function fail(sentence) {
@@ -66,6 +70,7 @@ class Bench {
   constructor(options) {
     Object.assign(this, options);
     this.pins = pins();
+    this.loadAtStart = os.loadavg()[0];
     this.gateways = [];
   }
 
@@ -74,6 +79,11 @@ class Bench {
     this.upstreamPort = (await this.upstream.next()).port;
     this.load = new Helper("load.mjs", this.pins.others);
     for (const contender of [BASELINE, ...this.contenders]) this.gateways.push(await this.start(contender));
+  }
+
+  /** Who takes part in a case: the baseline first. The hand-written worker does nothing of its own with streams. */
+  contendersOf(test) {
+    return this.gateways.filter((gateway) => !gateway.plainOnly || test.kind === "plain");
   }
 
   start(contender) {
@@ -137,18 +147,19 @@ class Bench {
   }
 
   async cpuCase(test) {
-    const micros = new Map(this.gateways.map((gateway) => [gateway, []]));
+    const gateways = this.contendersOf(test);
+    const micros = new Map(gateways.map((gateway) => [gateway, []]));
     const last = new Map();
-    for (const gateway of this.gateways) await this.round(gateway, test, test.paceMs ? test.calls / 2 : test.calls); // warms up, unmeasured
+    for (const gateway of gateways) await this.round(gateway, test, test.paceMs ? test.calls / 2 : test.calls); // warms up, unmeasured
     for (let round = 0; round < (this.quick ? test.quick : test.rounds); round += 1) {
       // Every other round backwards, so that no contender always comes after the same one.
-      for (const gateway of round % 2 ? this.gateways.toReversed() : this.gateways) {
+      for (const gateway of round % 2 ? gateways.toReversed() : gateways) {
         const result = await this.round(gateway, test, test.calls);
         micros.get(gateway).push(result.micros);
         last.set(gateway, result);
       }
     }
-    const [baseline, ...others] = this.gateways;
+    const [baseline, ...others] = gateways;
     return others.map((gateway) => ({
       case: test.name, title: test.title, aim: gateway.ours ? test.aim : null, worker: gateway.name, path: last.get(gateway).path,
       ...compare(micros.get(baseline), micros.get(gateway)), rounds: micros.get(gateway),
@@ -156,16 +167,21 @@ class Bench {
   }
 
   async ttftCase(test) {
-    const times = new Map(this.gateways.map((gateway) => [gateway, []]));
+    const gateways = this.contendersOf(test);
+    const times = new Map(gateways.map(({ name }) => [name, []]));
     await this.setUpstream({ mode: "burst", contentEvents: test.contentEvents });
-    for (let sample = 0; sample < (this.quick ? test.quick : test.samples); sample += 1) {
-      for (const gateway of this.gateways) times.get(gateway).push((await this.drive(gateway, "single", test)).ttftMs);
+    for (let sample = -LONE_WARM_UP; sample < (this.quick ? test.quick : test.samples); sample += 1) {
+      for (const gateway of gateways) {
+        await sleep(LONE_PAUSE_MS);
+        const { ttftMs } = await this.drive(gateway, "single", test);
+        if (sample >= 0) times.get(gateway.name).push(ttftMs);
+      }
     }
-    return this.clockResults(test, (gateway) => times.get(gateway), true);
+    return clockResults(test, times);
   }
 
   async startCase(test) {
-    const times = new Map(this.gateways.map(({ name }) => [name, []]));
+    const times = new Map([BASELINE, ...this.contenders].map(({ name }) => [name, []]));
     await this.setUpstream({ mode: "burst" });
     for (let sample = 0; sample < (this.quick ? test.quick : test.samples); sample += 1) {
       for (const contender of [BASELINE, ...this.contenders]) {
@@ -178,17 +194,18 @@ class Bench {
         }
       }
     }
-    return this.clockResults(test, (gateway) => times.get(gateway.name), false);
+    return clockResults(test, times);
   }
+}
 
-  clockResults(test, timesOf, withTail) {
-    const baseline = median(timesOf(this.gateways[0]));
-    return this.gateways.map((gateway) => {
-      const medianMs = median(timesOf(gateway));
-      const addedMs = gateway === this.gateways[0] ? null : medianMs - baseline;
-      return { case: test.name, title: test.title, worker: gateway.name, medianMs, addedMs, p99Ms: withTail ? quantile(timesOf(gateway), 0.99) : null };
-    });
-  }
+/** `times` by name, the baseline first. */
+function clockResults(test, times) {
+  const baseline = median(times.get(BASELINE.name));
+  return [...times].map(([worker, samples]) => ({
+    case: test.name, title: test.title, worker, medianMs: median(samples), addedMs: worker === BASELINE.name ? null : median(samples) - baseline,
+    // Of few samples the last percentile is only the worst one.
+    p99Ms: samples.length < 50 ? null : quantile(samples, 0.99),
+  }));
 }
 
 function options() {
@@ -204,11 +221,16 @@ function options() {
     if (!CASE_NAMES.some((known) => known.startsWith(name))) fail(`no case is named ${name}: there are ${CASE_NAMES.join(", ")}`);
   }
   const built = path.join(HERE, "..", "build");
-  const workers = values.worker.length > 0 ? values.worker : values.quick ? [built] : [built, path.join(HERE, "workers", "pick.js")];
+  const byHand = path.join(HERE, "workers", "pick.js");
+  const workers = values.worker.length > 0 ? values.worker : [built, byHand];
   for (const worker of workers) {
     if (!existsSync(worker)) fail(`there is no worker at ${worker}: build it first (worker-build --release), or name another with --worker`);
   }
-  const contenders = workers.map((worker) => ({ name: worker === built ? "turnout" : path.basename(worker, ".js"), worker: path.resolve(worker) }));
+  const contenders = workers.map((worker) => ({
+    name: path.resolve(worker) === path.resolve(built) ? "turnout" : path.basename(worker, ".js"),
+    worker: path.resolve(worker),
+    plainOnly: worker === byHand,
+  }));
   return { ...values, contenders };
 }
 
@@ -221,6 +243,7 @@ async function run() {
   const say = (title) => process.stderr.write(`${title} …\n`);
   try {
     await bench.open();
+    if (bench.loadAtStart > 1) say("This machine is busy: passthroughs gather chunks then, which others cannot, so ratios of streams come out too high. To be taken with care");
     say("every event passes before the next is sent");
     await bench.checkLockstep();
     for (const test of CPU_CASES.filter(wanted)) {
@@ -236,7 +259,7 @@ async function run() {
 }
 
 function print(bench, cpu, clock) {
-  const machine = `${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores (${bench.pins.note}); ${workerdVersion()}, Node ${process.versions.node}; ${bench.quick ? "quick run" : "full run"}`;
+  const machine = `${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores (${bench.pins.note}); ${workerdVersion()}, Node ${process.versions.node}; ${bench.quick ? "quick" : "full"} run, load ${bench.loadAtStart.toFixed(1)} at its start`;
   process.stdout.write(`${[cpu.length && cpuTable(cpu), clock.length && clockTable(clock), machine].filter(Boolean).join("\n\n")}\n`);
   if (bench.json) writeFileSync(bench.json, `${JSON.stringify({ machine, cpu, clock }, null, 1)}\n`);
 }

@@ -48,23 +48,34 @@ async function installToolchain() {
 export async function ensureBuildTools() {
   await ensureRust();
   const workerBuild = await cargoInstalled("worker-build", "worker-build", lockedVersion("worker"));
-  const env = {};
+  // Its errors say what is wrong; a backtrace of its own would bury that.
+  const env = { RUST_LIB_BACKTRACE: "0" };
   const esbuild = inRoot("node_modules", "esbuild", "bin", "esbuild");
   if (existsSync(esbuild)) env.ESBUILD_BIN = esbuild;
 
   const bindgenVersion = lockedVersion("wasm-bindgen");
-  const bindgen = { variable: "WASM_BINDGEN_BIN", name: "wasm-bindgen", version: bindgenVersion };
-  bindgen.path = cached("wasm-bindgen", bindgenVersion, "bin", "wasm-bindgen");
-  bindgen.install = () => cargoInstalled("wasm-bindgen", "wasm-bindgen-cli", bindgenVersion);
-  const opt = { variable: "WASM_OPT_BIN", name: "wasm-opt", version: BINARYEN_VERSION };
-  opt.path = cached("wasm-opt", BINARYEN_VERSION, "node_modules", ".bin", "wasm-opt");
-  opt.install = () => npmInstalled("wasm-opt", "binaryen", BINARYEN_VERSION, opt.path);
+  const optProgram = cached("wasm-opt", BINARYEN_VERSION, "node_modules", ".bin", "wasm-opt");
+  const tools = [
+    {
+      variable: "WASM_BINDGEN_BIN",
+      name: "wasm-bindgen",
+      version: bindgenVersion,
+      program: cached("wasm-bindgen", bindgenVersion, "bin", "wasm-bindgen"),
+      install: () => cargoInstalled("wasm-bindgen", "wasm-bindgen-cli", bindgenVersion),
+    },
+    {
+      variable: "WASM_OPT_BIN",
+      name: "wasm-opt",
+      version: BINARYEN_VERSION,
+      program: optProgram,
+      install: () => npmInstalled("wasm-opt", "binaryen", BINARYEN_VERSION, optProgram),
+    },
+  ].filter((tool) => !process.env[tool.variable] && !isInCacheOfWorkerBuild(tool));
 
-  const undecided = [bindgen, opt].filter((tool) => !process.env[tool.variable] && !isInCacheOfWorkerBuild(tool));
-  const absent = undecided.filter((tool) => !existsSync(tool.path));
-  const download = absent.length > 0 && (await canDownload(bindgenVersion));
-  for (const tool of undecided) {
-    if (existsSync(tool.path) || !download) env[tool.variable] = await tool.install();
+  const isHere = (tool) => existsSync(tool.program);
+  const download = !tools.every(isHere) && (await canDownload(bindgenVersion));
+  for (const tool of tools) {
+    if (isHere(tool) || !download) env[tool.variable] = await tool.install();
   }
   return { workerBuild, env };
 }

@@ -34,6 +34,9 @@ impl KeyDigest {
     }
 }
 
+/// The headers that [`presented`] reads.
+pub const HEADERS: &[&str] = &["authorization", "x-api-key", "x-goog-api-key"];
+
 /// The keys that a request may mean, the likeliest first: `Authorization: Bearer K`, `Authorization: Basic K` (raw, or
 /// base64 of `K` or `K:`), `x-api-key: K`, `x-goog-api-key: K`. `header` takes lower-case names.
 pub fn presented<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Vec<String> {

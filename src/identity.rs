@@ -10,6 +10,9 @@ use sha2::Sha256;
 use crate::call::Call;
 use crate::hash::Framed;
 
+/// The headers that [`Unit::of`] reads.
+pub const HEADERS: &[&str] = &["x-turnout-user", "x-session-id"];
+
 /// What kind of thing is assigned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UnitKind {

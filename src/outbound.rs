@@ -13,10 +13,10 @@ use crate::provider::{AuthStyle, StreamUsage};
 
 /// Headers of the caller that go on to every downstream. The operator's account is nobody else's business, so
 /// `openai-organization` and `openai-project` are not among them.
-const FORWARDED: &[&str] = &["idempotency-key", "openai-beta"];
+pub const FORWARDED: &[&str] = &["idempotency-key", "openai-beta"];
 
 /// And to OpenRouter: by which app it ranks and shows a call.
-const FORWARDED_TO_OPENROUTER: &[&str] = &["http-referer", "x-title"];
+pub const FORWARDED_TO_OPENROUTER: &[&str] = &["http-referer", "x-title"];
 
 /// Some providers refuse a request without one.
 const USER_AGENT: &str = concat!("turnout/", env!("CARGO_PKG_VERSION"));

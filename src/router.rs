@@ -29,6 +29,8 @@ pub struct Router {
     pub default: Option<Route>,
     /// Whether streams are asked for their usage.
     pub usage: UsageMode,
+    /// Whether a condition looks at the caller's headers, which are not read otherwise.
+    pub reads_headers: bool,
     /// What is odd in the document and harmless to traffic.
     pub warnings: Vec<Fault>,
 }
@@ -128,6 +130,17 @@ pub const PREFIXES: [&str; 3] = ["turnout", "inworld", "routers"];
 /// Whether a string can be a variant's model: `provider/model`, never a router.
 pub fn is_model(model: &str) -> bool {
     document::model_fault(model).is_none()
+}
+
+impl Router {
+    /// Every expression of the router.
+    fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let (routes, rule): (&[_], _) = match &self.choice {
+            Choice::Routes(routes) => (routes, None),
+            Choice::Rule(rule) => (&[], Some(&rule.expression)),
+        };
+        routes.iter().map(|(condition, _)| condition).chain(rule).chain(&self.sticky_by)
+    }
 }
 
 impl crate::shelf::Document for Router {

@@ -29,7 +29,7 @@ use crate::shelf::Stored;
 
 /// Answers a model call.
 pub(super) async fn call(invocation: &Rc<Invocation>, dialect: Dialect) -> Response {
-    let _hold = invocation.hold();
+    let _hold = Invocation::hold();
     match accepted(invocation, dialect).await {
         Ok(accepted) => served(invocation, accepted).await,
         Err(error) => invocation.refuse(&error),
@@ -156,11 +156,12 @@ fn decision(invocation: &Invocation, dialect: Dialect, call: &Call, router: Opti
         let unit = Unit::of(call, |name| invocation.header(name));
         return Decision { unit, assigned: None, notes: Vec::new() };
     };
+    let all_headers = router.reads_headers.then(|| invocation.all_headers());
     let circumstances = Circumstances {
         call,
         path: &invocation.path,
         dialect,
-        headers: &invocation.headers,
+        headers: all_headers.as_ref().unwrap_or(&invocation.headers),
         origin: &invocation.origin,
         now: invocation.started,
         random: invocation.random[0],
@@ -173,27 +174,29 @@ async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
     let Accepted { call, raw, gateway, model, direct, usage, mut journal } = accepted;
     let Some(model) = model else {
         let message = "No route matched. Configure a default route or adjust conditions.";
-        return refused(invocation, journal, &Error::new(ErrorKind::NoRouteMatched, message));
+        return refused(journal, &Error::new(ErrorKind::NoRouteMatched, message));
     };
     if let Some(name) = model.strip_prefix(DEMO).and_then(|rest| rest.strip_prefix('/')) {
         if !settings(&invocation.env).demo {
-            return refused(invocation, journal, &demo::off(&model));
+            return refused(journal, &demo::off(&model));
         }
         journal.attempt_begins(DEMO, name, Dialect::OpenAi);
-        let upstream = demo::answer(&call, name, invocation.started).await;
-        return stream::relayed(invocation, journal, upstream, false).await;
+        return match demo::answer(invocation, &call, name).await {
+            Ok(answer) => stream::relayed(invocation, journal, answer, false),
+            Err(_) => left(journal),
+        };
     }
     // 5.
     let target =
         match gateway.by_listed_model(&model).filter(|_| direct).map_or_else(|| gateway.target(&model), Ok) {
             Ok(target) => target,
-            Err(error) if direct => return refused(invocation, journal, &error),
+            Err(error) if direct => return refused(journal, &error),
             Err(error) => {
                 let error = Error::new(
                     ErrorKind::UpstreamModel,
                     format!("No downstream serves this variant: {}", error.message),
                 );
-                return refused(invocation, journal, &error);
+                return refused(journal, &error);
             }
         };
     let forwarded: Vec<(&str, &str)> =
@@ -201,20 +204,14 @@ async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
     let sending = Sending { forwarded: &forwarded, usage_as_asked: usage == UsageMode::AsAsked, direct };
     let outbound = match outbound(&call, &target, &sending, &|name| setting(&invocation.env, name)) {
         Ok(outbound) => outbound,
-        Err(error) => return refused(invocation, journal, &error),
+        Err(error) => return refused(journal, &error),
     };
     // 6.
     journal.attempt_begins(&target.downstream.id, target.model, Dialect::OpenAi);
     match resolved(send(invocation, &raw, &outbound)).await {
         // 7 and 8.
-        Ok(upstream) => {
-            stream::relayed(invocation, journal, upstream.unchecked_into(), outbound.asked_usage).await
-        }
-        Err(_) if invocation.left() => {
-            journal.attempt_ends(None, Outcome::ClientCancelled);
-            journal.write(Outcome::ClientCancelled, None);
-            glue::answer(499, "", "")
-        }
+        Ok(answer) => stream::relayed(invocation, journal, answer, outbound.asked_usage),
+        Err(_) if invocation.left() => left(journal),
         Err(_) => {
             journal.attempt_ends(None, Outcome::Unreachable);
             let message = format!("The downstream '{}' could not be reached.", target.downstream.id);
@@ -222,6 +219,13 @@ async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
             answered(journal, &error, Outcome::Unreachable)
         }
     }
+}
+
+/// The caller left before there was an answer. Nobody sees this one; its status is the one that nginx logs for it.
+fn left(mut journal: Journal) -> Response {
+    journal.attempt_ends(None, Outcome::ClientCancelled);
+    journal.write(Outcome::ClientCancelled, None);
+    glue::answer(499, "", "")
 }
 
 fn send(invocation: &Invocation, raw: &Uint8Array, outbound: &Outbound) -> worker::js_sys::Promise {
@@ -242,11 +246,11 @@ fn send(invocation: &Invocation, raw: &Uint8Array, outbound: &Outbound) -> worke
         ranges.extend(triple.map(|number| u32::try_from(number).unwrap_or(u32::MAX)));
         replacements.extend_from_slice(splice.with.as_bytes());
     }
-    glue::send(&invocation.request, &outbound.url, &headers, raw, &ranges, &replacements)
+    glue::exchange(&invocation.request, &outbound.url, &headers, raw, &ranges, &replacements)
 }
 
 /// Refused by us after the decision.
-fn refused(_: &Invocation, journal: Journal, error: &Error) -> Response {
+fn refused(journal: Journal, error: &Error) -> Response {
     answered(journal, error, Outcome::Refused)
 }
 

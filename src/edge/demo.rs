@@ -1,9 +1,9 @@
 //! The demo downstream: `demo/…` models, served without network where the variable `DEMO` is `on`.
 
-use worker::web_sys::Response;
+use worker::wasm_bindgen::JsValue;
 
 use super::glue;
-use super::invocation::resolved;
+use super::invocation::{Invocation, resolved};
 use crate::call::Call;
 use crate::demo::{Answer, DemoRequest};
 use crate::error::{Error, ErrorKind};
@@ -16,19 +16,19 @@ pub(super) fn off(model: &str) -> Error {
     Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) }
 }
 
-/// The answer of a demo model, as an upstream would give it.
-pub(super) async fn answer(call: &Call, model: &str, now: u64) -> Response {
+/// The answer of a demo model, in the form of an upstream's; an error where the caller left before it began.
+pub(super) async fn answer(invocation: &Invocation, call: &Call, model: &str) -> Result<JsValue, JsValue> {
     let request = DemoRequest {
         model,
         messages: &call.messages(),
         stream: call.stream(),
         include_usage: call.asks_usage(),
         max_tokens: call.max_tokens(),
-        created: now / 1000,
+        created: invocation.started / 1000,
     };
-    match crate::demo::answer(&request) {
+    let upstream = match crate::demo::answer(&request) {
         Answer::Whole { status, retry_after, body, after_ms } => {
-            let _ = resolved(glue::sleep(after_ms)).await;
+            resolved(glue::sleep(after_ms)).await?;
             let mut headers = "content-type\napplication/json".to_owned();
             if let Some(seconds) = retry_after {
                 headers.push_str(&format!("\nretry-after\n{seconds}"));
@@ -40,5 +40,6 @@ pub(super) async fn answer(call: &Call, model: &str, now: u64) -> Response {
             let texts: Vec<String> = chunks.into_iter().map(|chunk| chunk.bytes).collect();
             glue::drip(&texts.join("\0"), &delays)
         }
-    }
+    };
+    resolved(glue::receive(&invocation.request, &upstream)).await
 }

@@ -1,20 +1,24 @@
 //! The bindings to `glue.js`, and nothing else.
 
-use js_sys::{Array, Promise, Uint8Array};
+use js_sys::{Array, Function, Promise, Uint8Array};
 use web_sys::{ReadableStream, Request, Response};
 use worker::wasm_bindgen::prelude::*;
 use worker::{Env, js_sys, wasm_bindgen, web_sys};
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
+    pub(super) fn hold() -> Function;
+    pub(super) fn watch(names: &str);
     pub(super) fn describe(request: &Request) -> String;
+    #[wasm_bindgen(js_name = allHeaders)]
+    pub(super) fn all_headers(request: &Request) -> String;
     #[wasm_bindgen(js_name = readBody)]
     pub(super) fn read_body(request: &Request, limit: f64) -> Promise;
     pub(super) fn left(request: &Request) -> bool;
 
     pub(super) fn setting(env: &Env, name: &str) -> Option<String>;
 
-    pub(super) fn send(
+    pub(super) fn exchange(
         request: &Request,
         url: &str,
         headers: &str,
@@ -22,9 +26,7 @@ extern "C" {
         ranges: &[u32],
         replacements: &[u8],
     ) -> Promise;
-    pub(super) fn summary(upstream: &Response) -> String;
-    #[wasm_bindgen(js_name = wholeBody)]
-    pub(super) fn whole_body(upstream: &Response) -> Promise;
+    pub(super) fn receive(request: &Request, upstream: &Response) -> Promise;
     pub(super) fn drip(texts: &str, delays: &[u32]) -> Response;
     pub(super) fn sleep(milliseconds: u32) -> Promise;
 
@@ -54,11 +56,13 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(super) fn readable(this: &Tap) -> ReadableStream;
     #[wasm_bindgen(method, getter)]
+    pub(super) fn outcome(this: &Tap) -> Option<u32>;
+    #[wasm_bindgen(method, getter)]
     pub(super) fn ended(this: &Tap) -> Promise;
     #[wasm_bindgen(method)]
     pub(super) fn read(this: &Tap) -> Promise;
     #[wasm_bindgen(method)]
-    pub(super) fn pause(this: &Tap, milliseconds: u32) -> Promise;
+    pub(super) fn later(this: &Tap, milliseconds: u32) -> Promise;
     #[wasm_bindgen(method)]
     pub(super) fn cancel(this: &Tap);
 

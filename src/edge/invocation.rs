@@ -2,8 +2,7 @@
 
 use std::future::Future;
 
-use futures::channel::oneshot;
-use worker::js_sys::{Date, Promise};
+use worker::js_sys::{Date, Function, Promise};
 use worker::wasm_bindgen::JsValue;
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{Request, Response};
@@ -13,6 +12,12 @@ use super::glue;
 use crate::decision::Origin;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
+use crate::{auth, identity, outbound};
+
+thread_local! {
+    /// Tells JavaScript, once an isolate, which headers to read of every request.
+    static WATCHED: () = glue::watch(&[auth::HEADERS, identity::HEADERS, outbound::FORWARDED, outbound::FORWARDED_TO_OPENROUTER].concat().join("\n"));
+}
 
 /// A request and its surroundings. Lives as long as anything works on it, which may be longer than its caller waits.
 pub(super) struct Invocation {
@@ -26,12 +31,13 @@ pub(super) struct Invocation {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) origin: Origin,
-    /// Names in lower case.
+    /// Those that handling a call may need; names in lower case.
     pub(super) headers: Vec<(String, String)>,
 }
 
 impl Invocation {
     pub(super) fn new(request: Request, env: Env, ctx: Context) -> Invocation {
+        WATCHED.with(|()| ());
         let text = glue::describe(&request);
         let mut lines = text.split('\n');
         let mut line = || lines.next().unwrap_or_default();
@@ -48,10 +54,7 @@ impl Invocation {
             asn: known().and_then(|asn| asn.parse().ok()),
             timezone: known(),
         };
-        let mut headers = Vec::with_capacity(24);
-        while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
-            headers.push((name.to_owned(), value.to_owned()));
-        }
+        let headers = pairs(&mut lines);
         Invocation { request, env, ctx, started, random, method, path, origin, headers }
     }
 
@@ -72,12 +75,13 @@ impl Invocation {
 
     /// Keeps this invocation alive for as long as the guard is: without it, the runtime drops the work of a caller who
     /// leaves, and with it the record.
-    pub(super) fn hold(&self) -> Hold {
-        let (guard, dropped) = oneshot::channel();
-        self.ctx.wait_until(async {
-            let _ = dropped.await;
-        });
-        Hold { _guard: guard }
+    pub(super) fn hold() -> Hold {
+        Hold { release: glue::hold() }
+    }
+
+    /// Every header of the request, for conditions that look at them.
+    pub(super) fn all_headers(&self) -> Vec<(String, String)> {
+        pairs(&mut glue::all_headers(&self.request).split('\n'))
     }
 
     /// An answer of ours.
@@ -95,7 +99,23 @@ impl Invocation {
 
 /// Keeps an invocation alive; see [`Invocation::hold`].
 pub(super) struct Hold {
-    _guard: oneshot::Sender<()>,
+    release: Function,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // It resolves a promise, which cannot fail.
+        let _ = self.release.call0(&JsValue::UNDEFINED);
+    }
+}
+
+/// Names and values that alternate.
+fn pairs<'l>(lines: &mut impl Iterator<Item = &'l str>) -> Vec<(String, String)> {
+    let mut pairs = Vec::with_capacity(8);
+    while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
+        pairs.push((name.to_owned(), value.to_owned()));
+    }
+    pairs
 }
 
 /// Header lines that an error brings along, each begun by a line end.

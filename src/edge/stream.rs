@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use worker::js_sys::Uint8Array;
+use worker::js_sys::{Array, Uint8Array};
 use worker::wasm_bindgen::prelude::Closure;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::web_sys::Response;
@@ -21,15 +21,18 @@ use crate::error::{Error, ErrorKind};
 use crate::record::Outcome;
 use crate::relay::{First, Observed, Observer, UsageFilter};
 
-/// Hands an upstream's answer to the caller, and its record to whoever sees its end.
-pub(super) async fn relayed(
+/// Hands an upstream's answer to the caller, and its record to whoever sees its end. `answer` is what `exchange` in
+/// `glue.js` resolves to.
+pub(super) fn relayed(
     invocation: &Rc<Invocation>,
     mut journal: Journal,
-    upstream: Response,
+    answer: JsValue,
     asked_usage: bool,
 ) -> Response {
-    let summary = glue::summary(&upstream);
-    let (status, content_type) = summary.split_once('\n').unwrap_or((&summary, ""));
+    let answer = Array::from(&answer);
+    let upstream: Response = answer.get(0).unchecked_into();
+    let summary = answer.get(1).as_string().unwrap_or_default();
+    let (status, _content_type) = summary.split_once('\n').unwrap_or((&summary, ""));
     let status = status.parse().unwrap_or(502);
     if matches!(status, 401 | 403) {
         // Theirs may show part of the key (law 8).
@@ -41,9 +44,9 @@ pub(super) async fn relayed(
             Outcome::UpstreamError,
         );
     }
-    let succeeded = (200..300).contains(&status);
-    if !succeeded || !content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
-        return whole(invocation, journal, upstream, status).await;
+    let body = answer.get(2);
+    if !body.is_undefined() {
+        return whole(journal, &upstream, &body, status);
     }
     journal.attempt_ends(Some(status), Outcome::Ok);
     let headers = journal.headers();
@@ -60,15 +63,14 @@ pub(super) async fn relayed(
     }
 }
 
-/// An answer that is no stream: read, recorded, passed on as it is.
-async fn whole(invocation: &Invocation, mut journal: Journal, upstream: Response, status: u16) -> Response {
-    let Ok(body) = resolved(glue::whole_body(&upstream)).await else {
-        let outcome = if invocation.left() { Outcome::ClientCancelled } else { Outcome::Cut };
-        journal.attempt_ends(Some(status), outcome);
+/// An answer that is no stream: recorded, and passed on as it is.
+fn whole(mut journal: Journal, upstream: &Response, body: &JsValue, status: u16) -> Response {
+    let Some(bytes) = body.dyn_ref::<Uint8Array>() else {
+        journal.attempt_ends(Some(status), Outcome::Cut);
         let message = "The downstream's answer broke off before its end.";
-        return answered(journal, &Error::new(ErrorKind::UpstreamUnreachable, message), outcome);
+        return answered(journal, &Error::new(ErrorKind::UpstreamUnreachable, message), Outcome::Cut);
     };
-    let observed = Observer::whole(Dialect::OpenAi, &Uint8Array::new(&body).to_vec());
+    let observed = Observer::whole(Dialect::OpenAi, &bytes.to_vec());
     let outcome = match status {
         200..300 if observed.error.is_some() => Outcome::InBandError,
         200..300 => Outcome::Ok,
@@ -76,13 +78,14 @@ async fn whole(invocation: &Invocation, mut journal: Journal, upstream: Response
     };
     journal.attempt_ends(Some(status), outcome);
     journal.observed(observed);
-    let answer = glue::pass(&upstream, &journal.headers(), &body);
+    let answer = glue::pass(upstream, &journal.headers(), body);
     journal.write(outcome, Some(status));
     answer
 }
 
-/// How often our branch of a stream is read once the first token was seen: a read costs about what moving four chunks does.
-const POLL_MS: u32 = 250;
+/// How often our branch of a stream is read once the first token was seen. Its end wakes us at once; this only bounds what
+/// lies in memory meanwhile, which at the speed of models is some KiB.
+const POLL_MS: u32 = 1_000;
 /// A branch that is ahead of a slow caller lies in memory: after this many bytes ours is let go, and usage stays unknown.
 const MOST_BYTES: usize = 8 << 20;
 
@@ -90,35 +93,22 @@ const MOST_BYTES: usize = 8 << 20;
 async fn watch(tap: Tap, mut journal: Journal, status: u16) {
     let mut observer = Observer::new(Dialect::OpenAi);
     let mut read = 0;
-    let mut first_seen = false;
-    let mut ended = None;
-    while let Some(block) = next_block(&tap).await {
-        read += block.len();
-        observer.push(&block);
-        if !first_seen && let Some(first) = observer.first() {
-            first_seen = true;
-            if *first == First::Meaningful {
-                journal.first_token();
-            }
-        }
-        if read > MOST_BYTES {
-            tap.cancel();
-            break;
-        }
-        if first_seen && ended.is_none() {
-            ended = resolved(tap.pause(POLL_MS)).await.ok().and_then(|ended| ended.as_f64());
+    while read <= MOST_BYTES {
+        let first_was_seen = observer.first().is_some();
+        let block = resolved(if first_was_seen { tap.later(POLL_MS) } else { tap.read() }).await;
+        let Ok(block) = block else { break };
+        let Some(block) = block.dyn_ref::<Uint8Array>() else { break };
+        observer.push(&block.to_vec());
+        read += block.length() as usize;
+        if !first_was_seen && observer.first() == Some(&First::Meaningful) {
+            journal.first_token();
         }
     }
-    let ended = match ended {
-        Some(ended) => Some(ended),
-        None => resolved(tap.ended()).await.ok().and_then(|ended| ended.as_f64()),
-    };
-    close(journal, observer.finish(), ended, status, read > MOST_BYTES);
-}
-
-async fn next_block(tap: &Tap) -> Option<Vec<u8>> {
-    let block = resolved(tap.read()).await.ok()?;
-    Some(block.dyn_ref::<Uint8Array>()?.to_vec())
+    if read > MOST_BYTES {
+        tap.cancel();
+    }
+    let _ = resolved(tap.ended()).await;
+    close(journal, observer.finish(), tap.outcome(), status, read > MOST_BYTES);
 }
 
 /// Moves a stream through the usage filter.
@@ -148,7 +138,7 @@ async fn filter(pump: Pump, journal: Journal, status: u16) {
             if out == input { chunk.into() } else { bytes(&out) }
         })
     };
-    let ended = resolved(pump.run(&feed)).await.ok().and_then(|ended| ended.as_f64());
+    let ended = resolved(pump.run(&feed)).await.ok();
     drop(feed);
     let Some(state) = Rc::into_inner(state) else { return };
     let (filter, journal, mut observed) = state.into_inner();
@@ -156,6 +146,8 @@ async fn filter(pump: Pump, journal: Journal, status: u16) {
         // The stream did not come to its end; what was seen until then counts.
         observed = filter.finish(&mut Vec::new());
     }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0, 1 or 2")]
+    let ended = ended.and_then(|ended| ended.as_f64()).map(|ended| ended as u32);
     close(journal, observed, ended, status, false);
 }
 
@@ -164,11 +156,11 @@ fn bytes(out: &[u8]) -> JsValue {
 }
 
 /// Writes the record of a stream that is over. `ended` is what `glue.js` says of its end.
-fn close(mut journal: Journal, observed: Observed, ended: Option<f64>, status: u16, unseen: bool) {
+fn close(mut journal: Journal, observed: Observed, ended: Option<u32>, status: u16, unseen: bool) {
     let outcome = match ended {
-        Some(1.0) => Outcome::ClientCancelled,
-        Some(0.0) if observed.error.is_some() => Outcome::InBandError,
-        Some(0.0) if observed.done || unseen => Outcome::Ok,
+        Some(1) => Outcome::ClientCancelled,
+        Some(0) if observed.error.is_some() => Outcome::InBandError,
+        Some(0) if observed.done || unseen => Outcome::Ok,
         _ => Outcome::Cut,
     };
     journal.observed(observed);

@@ -60,7 +60,11 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Router, Vec<Fault>> {
     let mut reader = Reader::default();
     let router = router(&mut reader, name, json);
     match router {
-        Some(router) if reader.faults.is_empty() => Ok(Router { warnings: reader.warnings, ..router }),
+        Some(router) if reader.faults.is_empty() => {
+            let reads_headers =
+                router.expressions().any(|expression| expression.names().any(|name| name == "headers"));
+            Ok(Router { reads_headers, warnings: reader.warnings, ..router })
+        }
         _ => Err(reader.faults),
     }
 }
@@ -130,12 +134,21 @@ fn router(reader: &mut Reader, name: &str, json: Json) -> Option<Router> {
                 choice: Choice::Routes(routes),
                 default,
                 usage: usage?,
+                reads_headers: false,
                 warnings: Vec::new(),
             });
         }
     };
     let (_, default) = named(reader, name, Vec::new(), default);
-    Some(Router { name: name.to_owned(), sticky_by, choice, default, usage: usage?, warnings: Vec::new() })
+    Some(Router {
+        name: name.to_owned(),
+        sticky_by,
+        choice,
+        default,
+        usage: usage?,
+        reads_headers: false,
+        warnings: Vec::new(),
+    })
 }
 
 fn check_name(reader: &mut Reader, name: &str, found: Found) {

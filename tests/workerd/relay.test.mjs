@@ -316,22 +316,12 @@ describe('the caller going away cancels the upstream, and is recorded as no erro
 
   test('a stream that goes on sending is cancelled too', async () => {
     const already = worker.points().length;
-    async function* endless() {
-      for (let at = 0; ; at += 1) yield event(delta(`word ${at} `));
-    }
     for (const options of [usageAsked, { stream: true }]) {
-      upstream.next(async ({ response }) => {
-        response.writeHead(200, { 'content-type': 'text/event-stream' });
-        for await (const piece of endless()) {
-          if (response.destroyed) break;
-          await new Promise((done) => response.write(piece, () => setTimeout(done, 2)));
-        }
-        return { chunks: [destroy] };
-      });
+      upstream.next(endless);
       const open = openCall(worker, callTo('turnout/relay', options));
       const exchange = await upstream.take();
       await open.seen('word 20 ');
-      open.leave();
+      open.hangUp();
       await exchange.closedEarly;
     }
     for (const at of [0, 1]) assert.equal((await worker.recordNumber(already + at)).outcome, 'client_cancelled');
@@ -580,7 +570,7 @@ describe('the official SDK', () => {
   test('tools, streamed', async () => {
     const tools = [{ type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } } }];
     const piece = (fields) => event({ ...delta(''), choices: [{ index: 0, delta: { tool_calls: [{ index: 0, ...fields }] }, finish_reason: null }] });
-    upstream.next(sse([piece({ id: 'call_1', type: 'function', function: { name: 'weather', arguments: '' } }), piece({ function: { arguments: '{"city":' } }), piece({ function: { arguments: '"Brno"}' } }), event(finishChunk()), event(usageChunk()), DONE]));
+    upstream.next(sse([event(roleChunk()), piece({ id: 'call_1', type: 'function', function: { name: 'weather', arguments: '' } }), piece({ function: { arguments: '{"city":' } }), piece({ function: { arguments: '"Brno"}' } }), event(finishChunk()), event(usageChunk()), DONE]));
     const final = await sdk(worker).chat.completions.stream(callTo('turnout/relay', { tools, tool_choice: 'auto' })).finalChatCompletion();
     assert.equal(final.choices[0].message.tool_calls[0].function.arguments, '{"city":"Brno"}');
     assert.deepEqual((await upstream.take()).json.tools, tools);
@@ -593,7 +583,7 @@ describe('the official SDK', () => {
   });
 
   test('abort', async () => {
-    upstream.next(sse([event(delta('begin')), stall]));
+    upstream.next(endless);
     const stream = await sdk(worker).chat.completions.create(callTo('turnout/relay', { stream: true }));
     const exchange = await upstream.take();
     for await (const _ of stream) break;
@@ -611,6 +601,15 @@ describe('the official SDK', () => {
     });
   }
 });
+
+/** A script of words without end, a few milliseconds apart. */
+async function endless({ response }) {
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  for (let at = 0; !response.destroyed; at += 1) {
+    await new Promise((done) => response.write(event(delta(`word ${at} `)), () => setTimeout(done, 2)));
+  }
+  return { chunks: [destroy] };
+}
 
 function assertDecisionHeaders({ headers }) {
   const router = headers['x-turnout-router'];

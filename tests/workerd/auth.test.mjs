@@ -42,7 +42,7 @@ after(async () => {
 });
 
 /** One call with these headers and no others. */
-const callWith = (headers, model = 'turnout/allowed', at = worker) => call(at, callTo(model), { key: undefined, headers });
+const callWith = (headers, model = 'turnout/allowed', at = worker) => call(at, callTo(model), { key: null, headers });
 
 function assertRefused(answer, status, code) {
   assert.equal(answer.status, status, answer.text);
@@ -63,8 +63,8 @@ describe('closed by default', () => {
         assertRefused(answer, 401, 'not_configured');
         assert.match(answer.json.error.message, /ADMIN_KEY/);
       }
-      assertRefused(await get(closed, '/v1/models', { key: undefined }), 401, 'not_configured');
-      assert.equal((await get(closed, '/healthz', { key: undefined })).status, 200);
+      assertRefused(await get(closed, '/v1/models', { key: null }), 401, 'not_configured');
+      assert.equal((await get(closed, '/healthz', { key: null })).status, 200);
       assert.equal(upstream.untaken, 0);
     });
   }
@@ -119,7 +119,7 @@ describe('header forms', () => {
   }
 
   test('a key in the query is no credential', async () => {
-    assertRefused(await call(worker, callTo('turnout/allowed'), { key: undefined, path: `/v1/chat/completions?key=${ADMIN_KEY}` }), 401, 'invalid_api_key');
+    assertRefused(await call(worker, callTo('turnout/allowed'), { key: null, path: `/v1/chat/completions?key=${ADMIN_KEY}` }), 401, 'invalid_api_key');
   });
 });
 
@@ -185,7 +185,7 @@ describe('what a stored key may do', () => {
 
 describe('listing', () => {
   test('GET /healthz needs no key', async () => {
-    assert.equal((await get(worker, '/healthz', { key: undefined })).status, 200);
+    assert.equal((await get(worker, '/healthz', { key: null })).status, 200);
   });
 
   test('the SDK lists routers and configured models', async () => {
@@ -217,7 +217,7 @@ describe('listing', () => {
   });
 
   test('the list needs a key', async () => {
-    for (const path of ['/v1/models', '/v1/models/turnout/allowed']) assertRefused(await get(worker, path, { key: undefined }), 401, 'invalid_api_key');
+    for (const path of ['/v1/models', '/v1/models/turnout/allowed']) assertRefused(await get(worker, path, { key: null }), 401, 'invalid_api_key');
   });
 
   test('nothing that is listed shows a credential', async () => {
@@ -250,7 +250,7 @@ test('no credential is in the log', async () => {
 });
 
 test('an unauthenticated body is not waited for', async () => {
-  const open = openCall(worker, undefined, { key: undefined, headers: { 'content-type': 'application/json', 'content-length': '1000', expect: '' } });
+  const open = openCall(worker, undefined, { key: null, headers: { 'content-type': 'application/json', 'content-length': '1000', expect: '' } });
   const head = await open.head;
   assert.equal(head.statusCode, 401);
   open.leave();

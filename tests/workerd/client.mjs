@@ -40,7 +40,7 @@ export function openCall(worker, body, { method = 'POST', path = '/v1/chat/compl
   const sent = {
     ...(bytes === undefined ? {} : { 'content-type': 'application/json' }),
     ...(bytes === undefined || chunked ? {} : { 'content-length': bytes.length }),
-    ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    ...(key === null ? {} : { authorization: `Bearer ${key}` }),
     ...headers,
   };
   const state = new OpenCall();

@@ -76,42 +76,42 @@ struct ChatCounts {
 
 impl ChatCounts {
     fn read(usage: &RawValue) -> ChatCounts {
-        let [prompt, completion, total, prompt_details, completion_details] = members_of(
+        let members = members_of(
             Some(usage),
             [
+                "prompt_tokens_details",
+                "completion_tokens_details",
                 "prompt_tokens",
                 "completion_tokens",
                 "total_tokens",
-                "prompt_tokens_details",
-                "completion_tokens_details",
+                // Moonshot.
+                "cached_tokens",
+                // DeepSeek.
+                "prompt_cache_hit_tokens",
+                "prompt_cache_miss_tokens",
+                // Anthropic's words, which some keep.
+                "cache_read_input_tokens",
+                "cache_creation_input_tokens",
+                // Perplexity, and DeepSeek on Azure.
+                "reasoning_tokens",
             ],
         );
-        // OpenAI and most others; `cache_write_tokens` of OpenAI and OpenRouter, the last one of Alibaba.
-        let [cached, written, alibaba_written] = members_of(
+        let [prompt_details, completion_details, ..] = members;
+        let [_, _, prompt, completion, total, flat_cached, hit, miss, read, created, flat_reasoning] =
+            members.map(count);
+        // OpenAI and most others; OpenAI and OpenRouter; Alibaba.
+        let [cached, written, detailed_created] = members_of(
             prompt_details,
             ["cached_tokens", "cache_write_tokens", "cache_creation_input_tokens"],
         )
         .map(count);
         let [reasoning] = members_of(completion_details, ["reasoning_tokens"]).map(count);
-        // Moonshot; DeepSeek; Anthropic's words, which some keep; Perplexity and Azure's DeepSeek.
-        let [moonshot_cached, hit, miss, anthropic_cached, anthropic_written, flat_reasoning] = members_of(
-            Some(usage),
-            [
-                "cached_tokens",
-                "prompt_cache_hit_tokens",
-                "prompt_cache_miss_tokens",
-                "cache_read_input_tokens",
-                "cache_creation_input_tokens",
-                "reasoning_tokens",
-            ],
-        )
-        .map(count);
         ChatCounts {
-            prompt: count(prompt),
-            completion: count(completion),
-            total: count(total),
-            cached: cached.or(moonshot_cached).or(hit).or(anthropic_cached),
-            written: written.or(alibaba_written).or(anthropic_written),
+            prompt,
+            completion,
+            total,
+            cached: cached.or(flat_cached).or(hit).or(read),
+            written: written.or(detailed_created).or(created),
             uncached: miss,
             reasoning: reasoning.or(flat_reasoning),
         }

@@ -12,6 +12,9 @@ use super::object::{self, Fault, MOST, Member};
 use super::value::Found;
 use crate::error::{Error, ErrorKind};
 
+/// No more of a caller's own name for a field is repeated to it than this many characters.
+const SHOWN_NAME: usize = 64;
+
 /// A member, or the opening or the closing of a literal `extra_body`.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -90,7 +93,8 @@ fn unfold(
     pieces.push(Piece { span: whole.span.start..opening_end, value: start..opening_end, ..whole });
     for mut member in found.object()? {
         if !seen.insert(member.name.clone()) {
-            return Err(twice(&format!("extra_body.{}", member.name)));
+            let shown: String = member.name.chars().take(SHOWN_NAME).collect();
+            return Err(twice(&format!("extra_body.{shown}")));
         }
         member.span = start + member.span.start..start + member.span.end;
         member.value = start + member.value.start..start + member.value.end;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::object;
+use super::object::{self, Member};
 
 /// `[{role, content}]`, one element a message; what is absent is an empty string.
 pub(super) fn for_conditions(messages: &str) -> Value {
@@ -11,8 +11,9 @@ pub(super) fn for_conditions(messages: &str) -> Value {
     messages
         .into_iter()
         .map(|message| {
-            let role = member(message, "role").and_then(object::lossy_string).unwrap_or_default();
-            let content = member(message, "content").map(text_of).unwrap_or_default();
+            let members = object::members(message).unwrap_or_default();
+            let role = value(message, &members, "role").and_then(object::lossy_string).unwrap_or_default();
+            let content = value(message, &members, "content").map(text_of).unwrap_or_default();
             json!({"role": role, "content": content})
         })
         .collect()
@@ -43,8 +44,12 @@ fn text_of(content: &str) -> String {
     }
 }
 
-/// The value of the member `name` as it is written; of a repeated one the last, as most readers of JSON have it.
 fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let member = object::members(text).ok()?.into_iter().rfind(|member| member.name == name)?;
-    text.get(member.value)
+    value(text, &object::members(text).ok()?, name)
+}
+
+/// The value of the member `name` as it is written; of a repeated one the last, as most readers of JSON have it.
+fn value<'a>(text: &'a str, members: &[Member<'_>], name: &str) -> Option<&'a str> {
+    let member = members.iter().rfind(|member| member.name == name)?;
+    text.get(member.value.clone())
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
@@ -21,7 +21,7 @@ pub(super) const MOST: usize = 16_384;
 pub(super) enum Fault {
     /// It is not JSON.
     NotJson(serde_json::Error),
-    /// It is JSON (as far as it was read) of another type.
+    /// It is JSON of another type.
     NotAnObject,
     /// There are more than `MOST` members.
     TooMany,
@@ -37,9 +37,15 @@ pub(super) struct Member<'a> {
 
 /// The members of the object that `text` holds.
 pub(super) fn members(text: &str) -> Result<Vec<Member<'_>>, Fault> {
+    // serde_json would repeat the whole of another type's value in its error.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(
+            serde_json::from_str::<IgnoredAny>(text).map_or_else(Fault::NotJson, |_| Fault::NotAnObject)
+        );
+    }
     let RawMembers(raw) = serde_json::from_str(text).map_err(|fault| match fault.classify() {
-        Category::Data if text.trim_ascii_start().starts_with('{') => Fault::TooMany,
-        Category::Data => Fault::NotAnObject,
+        // The one fault that the visitor finds by itself.
+        Category::Data => Fault::TooMany,
         Category::Syntax | Category::Eof | Category::Io => Fault::NotJson(fault),
     })?;
     Ok(raw.into_iter().map(|(key, value)| member(text, key, value)).collect())
@@ -47,6 +53,9 @@ pub(super) fn members(text: &str) -> Result<Vec<Member<'_>>, Fault> {
 
 /// The elements of the array that `text` holds; `None` where it holds something else, or more than `MOST`.
 pub(super) fn elements(text: &str) -> Option<Vec<&str>> {
+    if !text.starts_with('[') {
+        return None;
+    }
     let RawElements(elements) = serde_json::from_str(text).ok()?;
     Some(elements)
 }
@@ -63,6 +72,9 @@ pub(super) fn lossy_string(text: &str) -> Option<String> {
         fn visit_bytes<E>(self, bytes: &[u8]) -> Result<String, E> {
             Ok(String::from_utf8_lossy(bytes).into_owned())
         }
+    }
+    if !text.starts_with('"') {
+        return None;
     }
     // serde_json reads a string as bytes without refusing lone surrogates.
     serde_json::Deserializer::from_str(text).deserialize_bytes(Lossy).ok()

@@ -95,12 +95,11 @@ fn stays(piece: &Piece, overrides: &Overrides<'_>) -> bool {
         }
 }
 
-/// What goes when the pieces of `run` go, between one that stays (or the body's start) and the `next` that stays: the run and
-/// the one comma too many. The comma that is kept is the one outside `extra_body`, where `run` crosses its opening or closing:
-/// the one before the opening, or the one after the closing.
+/// What goes when the pieces of `run` go before one that stays: they and the comma after them. Only where `run` closes an
+/// `extra_body` of which something stays is that comma the one to keep, for the one before is within.
 fn removal(stayed: Option<&Piece>, run: Range<usize>, next: &Piece) -> Range<usize> {
     match stayed {
-        Some(stayed) if stayed.inside || !next.inside => stayed.span.end..run.end,
+        Some(stayed) if stayed.inside && !next.inside => stayed.span.end..run.end,
         _ => run.start..next.span.start,
     }
 }

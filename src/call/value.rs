@@ -85,7 +85,7 @@ impl<'a> Found<'a> {
 
     /// A whole number that is not negative; what else there may be is passed on and unknown to us.
     pub(super) fn whole_number(&self) -> Option<u64> {
-        serde_json::from_str(self.text).ok()
+        self.text.parse().ok()
     }
 
     /// Whether it is a list that is not empty.

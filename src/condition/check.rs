@@ -68,7 +68,7 @@ fn hint(source: &str, message: &str) -> Option<&'static str> {
 
 fn too_deep() -> String {
     format!(
-        "the expression is nested too deeply: at most {MAX_PARSE_DEPTH} levels of brackets, and {MAX_DEPTH} of operations"
+        "the expression is nested too deeply: at most {MAX_PARSE_DEPTH} brackets and {MAX_DEPTH} operations in one another"
     )
 }
 
@@ -220,7 +220,7 @@ impl Checker {
 }
 
 /// The operators of CEL, as the parser names them. A function of one's own may well begin with `_`.
-const OPERATORS: [&str; 18] = [
+const OPERATORS: [&str; 19] = [
     operators::CONDITIONAL,
     operators::LOGICAL_AND,
     operators::LOGICAL_OR,
@@ -239,6 +239,7 @@ const OPERATORS: [&str; 18] = [
     operators::NEGATE,
     operators::INDEX,
     operators::IN,
+    operators::NOT_STRICTLY_FALSE,
 ];
 
 fn has_literal_key(entry: &EntryExpr) -> bool {

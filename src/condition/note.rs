@@ -5,7 +5,8 @@
 
 use cel_interpreter::common::ast::operators;
 use cel_interpreter::common::value::Val;
-use cel_interpreter::{ExecutionError, OverloadError};
+use cel_interpreter::objects::ValueType;
+use cel_interpreter::{ExecutionError, OverloadError, Value};
 
 use super::prepare::JOIN;
 
@@ -30,15 +31,16 @@ pub(super) fn failure(error: &ExecutionError) -> Failure {
         ExecutionError::UndeclaredReference(_) | ExecutionError::NoSuchKey(_) => return Failure::Missing,
         ExecutionError::NoSuchOverload(overload) => no_such_overload(overload),
         ExecutionError::UnsupportedBinaryOperator(operator, left, right) => {
-            format!("no such overload: {operator} ({}, {})", left.type_of(), right.type_of())
+            let operator = written(operator);
+            format!("no such overload: {operator} ({}, {})", type_name(left), type_name(right))
         }
         ExecutionError::ValuesNotComparable(left, right) => {
-            format!("{} and {} cannot be compared", left.type_of(), right.type_of())
+            format!("{} and {} cannot be compared", type_name(left), type_name(right))
         }
         ExecutionError::UnexpectedType { got, want } => format!("a value is of type {got}, not {want}"),
-        ExecutionError::UnsupportedKeyType(key) => format!("{} cannot be a key of a map", key.type_of()),
+        ExecutionError::UnsupportedKeyType(key) => format!("{} cannot be a key of a map", type_name(key)),
         ExecutionError::UnsupportedIndex(index, value) => {
-            format!("no such overload: _[_] ({}, {})", value.type_of(), index.type_of())
+            format!("no such overload: _[_] ({}, {})", type_name(value), type_name(index))
         }
         ExecutionError::FunctionError { function, message } if function == JOIN => format!("`+` {message}"),
         ExecutionError::FunctionError { function, .. } => {
@@ -46,12 +48,34 @@ pub(super) fn failure(error: &ExecutionError) -> Failure {
         }
         ExecutionError::DivisionByZero(_) => "division by zero".to_owned(),
         ExecutionError::RemainderByZero(_) => "remainder of a division by zero".to_owned(),
-        ExecutionError::Overflow(operator, ..) => format!("`{operator}` overflows"),
+        ExecutionError::Overflow(operator, ..) => format!("{} overflows", written(operator)),
         ExecutionError::IndexOutOfBounds(_) => "an index is outside its list".to_owned(),
         ExecutionError::DuplicateKey(_) => "a map has the same key twice".to_owned(),
         // The rest cannot come of an expression that compiled; their messages may hold values.
         _ => "it could not be evaluated".to_owned(),
     })
+}
+
+/// The name of the type of an error's value, as in the rest of CEL.
+fn type_name(value: &Value) -> String {
+    match value.type_of() {
+        ValueType::Float => "double".to_owned(),
+        ValueType::Null => "null_type".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// An operator by the name that overloads have; the CEL crate's arithmetic has names of its own.
+fn written(operator: &str) -> &str {
+    match operator {
+        "add" => operators::ADD,
+        "sub" => operators::SUBSTRACT,
+        "mul" => operators::MULTIPLY,
+        "div" => operators::DIVIDE,
+        "rem" => operators::MODULO,
+        "negate" => operators::NEGATE,
+        other => other,
+    }
 }
 
 fn no_such_overload(overload: &OverloadError) -> String {

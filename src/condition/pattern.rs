@@ -16,9 +16,10 @@ use super::meter::Meter;
 const MAX_PATTERN_BYTES: usize = 256;
 /// Deepest nesting of groups.
 const MAX_PATTERN_DEPTH: u32 = 16;
-/// The size of a compiled pattern in bytes, and the steps that 64 bytes of text take against it. Beyond the last, a
-/// pattern is refused.
-const SIZE_CLASSES: [(usize, u32); 3] = [(2 << 10, 16), (8 << 10, 64), (32 << 10, 256)];
+/// The size of a compiled pattern in bytes, and the steps that 64 bytes of text take against it: time is proportional to
+/// both, and a step is some 0.2 µs at worst. A budget is 1 MiB of text against the smallest patterns, such as a word with
+/// `(?i)`, and 16 KiB against the largest; beyond those, a pattern is refused.
+const SIZE_CLASSES: [(usize, u32); 4] = [(1 << 9, 16), (1 << 11, 64), (1 << 13, 256), (1 << 15, 1024)];
 
 /// A compiled pattern.
 #[derive(Clone, Debug)]

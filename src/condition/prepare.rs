@@ -18,8 +18,9 @@ pub(super) const JOIN: &str = "@join";
 pub(super) const FARE_PREFIX: &str = "@fare:";
 pub(super) const PATTERN_PREFIX: &str = "@pattern:";
 
-/// Most steps of an evaluation whose lists are of the assumed length. Two nested loops over the call pass, three do not.
-const MAX_STEPS: u64 = 50_000;
+/// Most steps of an evaluation whose lists are of the assumed length. Two nested loops over the call pass (50² turns of
+/// some 30 steps), three do not.
+const MAX_STEPS: u64 = 100_000;
 /// The length that is assumed of a list of the call's. Longer ones are paid for as they are (`meter`).
 const ASSUMED_ITEMS: u64 = 50;
 /// Most values that an expression's result may hold, so that nested `map`s cannot double a value again and again.
@@ -52,48 +53,77 @@ struct Estimate {
     straight: u64,
     /// Values in the result, itself among them.
     size: u64,
-    /// Values in the largest item of the result, where it is a list or a map.
-    item: u64,
+    /// Items of the result, where it is a list or a map; a loop over it takes as many turns.
+    items: u64,
+    /// Values in the largest of those items.
+    item_size: u64,
     /// Whether the result may hold a list of the call's, whose length is not known.
     of_call: bool,
 }
 
 impl Estimate {
-    const LITERAL: Estimate = Estimate { steps: 1, straight: 1, size: 1, item: 1, of_call: false };
-    const NAME: Estimate =
-        Estimate { steps: 1, straight: 1, size: CALL_SIZE, item: CALL_SIZE, of_call: true };
+    const LITERAL: Estimate =
+        Estimate { steps: 1, straight: 1, size: 1, items: 1, item_size: 1, of_call: false };
+    const NAME: Estimate = Estimate {
+        size: CALL_SIZE,
+        items: ASSUMED_ITEMS,
+        item_size: CALL_SIZE,
+        of_call: true,
+        ..Estimate::LITERAL
+    };
 
-    /// A node that does something with its parts: the work of all of them and its own, which includes a look at each.
+    /// A node that does something with its parts: their work and its own, which includes a look at each.
     fn of_parts(parts: &[Estimate], own_steps: u64) -> Estimate {
-        parts.iter().fold(
-            Estimate { steps: own_steps, straight: own_steps, ..Estimate::LITERAL },
-            |sum, part| Estimate {
-                steps: sum.steps.saturating_add(part.steps).saturating_add(part.size),
-                straight: sum.straight.saturating_add(part.straight).saturating_add(part.size),
-                ..sum
-            },
-        )
+        let own = Estimate { steps: own_steps, straight: own_steps, ..Estimate::LITERAL };
+        parts.iter().fold(own, |sum, part| Estimate {
+            steps: sum.steps.saturating_add(part.steps).saturating_add(part.size),
+            straight: sum.straight.saturating_add(part.straight).saturating_add(part.size),
+            ..sum
+        })
     }
 
     /// The same work, giving a collection of the parts.
     fn collecting(self, parts: &[Estimate]) -> Estimate {
         Estimate {
-            size: parts.iter().fold(1, |sum: u64, part| sum.saturating_add(part.size)),
-            item: parts.iter().map(|part| part.size).max().unwrap_or(1),
+            size: total(parts, |part| part.size).saturating_add(1),
+            items: parts.len() as u64,
+            item_size: largest(parts, |part| part.size),
             of_call: parts.iter().any(|part| part.of_call),
             ..self
         }
     }
 
-    /// The same work, giving one of the parts, or all of them joined.
-    fn giving(self, size: u64, parts: &[Estimate]) -> Estimate {
+    /// The same work, giving all the parts joined.
+    fn joining(self, parts: &[Estimate]) -> Estimate {
+        let joined = self.choosing(parts);
+        Estimate { size: total(parts, |part| part.size), items: total(parts, |part| part.items), ..joined }
+    }
+
+    /// The same work, giving one of the parts.
+    fn choosing(self, parts: &[Estimate]) -> Estimate {
         Estimate {
-            size,
-            item: parts.iter().map(|part| part.item).max().unwrap_or(1),
+            size: largest(parts, |part| part.size),
+            items: largest(parts, |part| part.items),
+            item_size: largest(parts, |part| part.item_size),
             of_call: parts.iter().any(|part| part.of_call),
             ..self
         }
     }
+
+    /// The same work, giving an item of a collection.
+    fn picking(self, from: Estimate) -> Estimate {
+        let size = from.item_size;
+        let items = if from.of_call { size.max(ASSUMED_ITEMS) } else { size };
+        Estimate { size, items, item_size: size, of_call: from.of_call, ..self }
+    }
+}
+
+fn total(parts: &[Estimate], of: impl Fn(&Estimate) -> u64) -> u64 {
+    parts.iter().fold(0, |sum, part| sum.saturating_add(of(part)))
+}
+
+fn largest(parts: &[Estimate], of: impl Fn(&Estimate) -> u64) -> u64 {
+    parts.iter().map(of).max().unwrap_or(1)
 }
 
 #[derive(Default)]
@@ -113,7 +143,7 @@ impl Preparation {
             }
             Expr::Select(select) => {
                 let operand = self.visit(&mut select.operand)?;
-                Estimate { steps: operand.steps + 1, straight: operand.straight + 1, ..operand }
+                Estimate::of_parts(&[operand], 1).picking(operand)
             }
             Expr::List(list) => {
                 let parts = self.visit_all(list.elements.iter_mut())?;
@@ -148,36 +178,30 @@ impl Preparation {
             self.compile_pattern(call)?;
         }
         let parts = self.visit_all(call.target.as_deref_mut().into_iter().chain(&mut call.args))?;
-        let estimate = match call.func_name.as_str() {
+        let own_steps = if call.func_name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            FUNCTION_STEPS
+        } else {
+            1
+        };
+        let estimate = Estimate::of_parts(&parts, own_steps);
+        Ok(match call.func_name.as_str() {
             operators::ADD => {
                 if !call.args.first().is_some_and(is_internal) {
                     call.func_name = JOIN.to_owned();
                 }
-                let size = parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.size));
-                Estimate::of_parts(&parts, 1).giving(size, &parts)
+                estimate.joining(&parts)
             }
-            operators::CONDITIONAL => {
-                let branches = parts.get(1..).unwrap_or_default();
-                let size = branches.iter().map(|branch| branch.size).max().unwrap_or(1);
-                Estimate::of_parts(&parts, 1).giving(size, branches)
-            }
-            operators::INDEX | "last" | "dyn" => {
-                let of = parts.get(..1).unwrap_or_default();
-                let size = of.first().map_or(1, |of| if call.func_name == "dyn" { of.size } else { of.item });
-                Estimate::of_parts(&parts, 1).giving(size, of)
-            }
+            operators::CONDITIONAL => estimate.choosing(parts.get(1..).unwrap_or_default()),
+            operators::INDEX | "last" => parts.first().map_or(estimate, |list| estimate.picking(*list)),
+            "dyn" => estimate.choosing(&parts),
             operators::EQUALS | operators::NOT_EQUALS => {
                 if call.args.first().is_some_and(|left| matches!(left.expr, Expr::Map(_) | Expr::List(_))) {
                     call.args.reverse();
                 }
-                Estimate::of_parts(&parts, 1)
+                estimate
             }
-            name if name.starts_with(|first: char| first.is_ascii_alphabetic()) => {
-                Estimate::of_parts(&parts, FUNCTION_STEPS)
-            }
-            _ => Estimate::of_parts(&parts, 1),
-        };
-        Ok(estimate)
+            _ => estimate,
+        })
     }
 
     fn compile_pattern(&mut self, call: &mut CallExpr) -> Result<(), String> {
@@ -194,15 +218,9 @@ impl Preparation {
 
     fn comprehension(&mut self, each: &mut ComprehensionExpr) -> Result<Estimate, String> {
         let range = self.visit(&mut each.iter_range)?;
-        let turns = match &each.iter_range.expr {
-            Expr::List(list) => list.elements.len() as u64,
-            _ if range.of_call => ASSUMED_ITEMS.max(range.size),
-            _ => range.size,
-        };
         let collects = matches!(each.accu_init.expr, Expr::List(_));
-        let variable = Estimate { size: range.item, ..range };
-        let accumulator = Estimate { size: 0, ..Estimate::LITERAL };
-        self.loop_variables.push((each.iter_var.clone(), Estimate { steps: 1, straight: 1, ..variable }));
+        let accumulator = Estimate { size: 0, items: 0, ..Estimate::LITERAL };
+        self.loop_variables.push((each.iter_var.clone(), Estimate::LITERAL.picking(range)));
         self.loop_variables.push((each.accu_var.clone(), accumulator));
         let condition = self.visit(&mut each.loop_cond)?;
         let step = self.visit(&mut each.loop_step)?;
@@ -212,15 +230,20 @@ impl Preparation {
         let fare = condition.straight.saturating_add(step.straight).saturating_add(2);
         pay_for_turns(each, fare);
         let estimate = Estimate {
-            steps: range.steps.saturating_add(turns.saturating_mul(turn)).saturating_add(4),
+            steps: range.steps.saturating_add(range.items.saturating_mul(turn)).saturating_add(4),
             straight: range.straight.saturating_add(range.size).saturating_add(4),
             ..Estimate::LITERAL
         };
         if !collects {
             return Ok(estimate);
         }
-        let size = turns.saturating_mul(step.size).saturating_add(1);
-        Ok(Estimate { size, item: step.item, of_call: range.of_call || step.of_call, ..estimate })
+        Ok(Estimate {
+            size: range.items.saturating_mul(step.size).saturating_add(1),
+            items: range.items,
+            item_size: step.item_size,
+            of_call: range.of_call || step.of_call,
+            ..estimate
+        })
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Objects are looked into key by key. A list becomes a CEL list of borrowed items when it is named. Reading counts
 //! (`meter`). A JSON integer is a CEL int where it fits an i64, else a uint; any other number is a double.
+//!
+//! An object here is not the CEL crate's own kind of map, which is why a map that an expression writes is compared from the
+//! object's side (`prepare`), and is not looked for in a list (`check`).
 
 use std::sync::OnceLock;
 

@@ -100,20 +100,26 @@ export async function wholeBody(upstream) {
   return new Uint8Array(await upstream.arrayBuffer());
 }
 
-// The demo's stream: texts separated by U+0000, each after its delay in milliseconds.
+// The demo's stream: texts separated by U+0000, each after its delay in milliseconds. Not an IdentityTransformStream:
+// workerd cannot pipe a branch of one into another (the pipe is rejected, and the caller waits for ever).
 export function drip(texts, delays) {
-  const { readable, writable } = new IdentityTransformStream();
-  const writer = writable.getWriter();
   const encoder = new TextEncoder();
-  const write = async () => {
-    for (const [position, text] of texts.split("\0").entries()) {
-      await sleep(delays[position]);
-      await writer.write(encoder.encode(text));
-    }
-    await writer.close();
-  };
-  write().catch(() => {}); // the caller left
-  return new Response(readable, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
+  const parts = texts.split("\0");
+  const waits = Array.from(delays); // the view of wasm memory is gone by the first pull
+  let position = 0;
+  const body = new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      if (position === parts.length) {
+        controller.close();
+        controller.byobRequest?.respond(0);
+        return;
+      }
+      await sleep(waits[position]);
+      controller.enqueue(encoder.encode(parts[position++]));
+    },
+  });
+  return new Response(body, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
 }
 
 export function sleep(milliseconds) {

@@ -1,4 +1,5 @@
-//! The table itself, by id. A comment gives the source of each base URL, and of what it says about usage in streams.
+//! The table itself, by id. A comment gives where a base URL, and what is said about usage in streams, was read: the
+//! provider's own pages, or open code that calls it. Nothing here was tried with a key.
 //!
 //! "Recorded" means that a recorded stream shows it. `never` without a word on a refusal means that no source was
 //! found: a provider that does not know `stream_options` may answer 4xx, and that is worse than an unknown usage.
@@ -7,9 +8,9 @@ use super::{AuthStyle, Habits, PLAIN, Provider, StreamUsage};
 
 /// Every built-in, by id.
 pub const PROVIDERS: &[Provider] = &[
-    // docs.ai21.com/reference/jamba-1-6-api-ref
+    // docs.ai21.com/reference/jamba-1-6-api-ref; BerriAI/litellm get_llm_provider_logic.py
     provider("ai21", "AI21", "https://api.ai21.com/studio/v1").never(),
-    // Alibaba Cloud Model Studio, "OpenAI compatible - Chat" (the international endpoint), stream_options included
+    // alibabacloud.com/help/en/model-studio/stream: stream_options.include_usage; the endpoint is the international one
     provider(
         "alibaba",
         "Alibaba Cloud Model Studio",
@@ -23,21 +24,21 @@ pub const PROVIDERS: &[Provider] = &[
         .metadata(),
     // vercel/ai packages/baseten
     provider("baseten", "Baseten", "https://inference.baseten.co/v1").never(),
-    // inference-docs.cerebras.ai/resources/openai: lists what it refuses, stream_options is not among it
+    // inference-docs.cerebras.ai/resources/openai; blue-pen5805/llm-proxy-on-cloudflare-workers lists stream_options
     provider("cerebras", "Cerebras", "https://api.cerebras.ai/v1"),
     // docs.cohere.com/docs/compatibility-api; refuses stream_options: strandsagents.com, model providers, Cohere
     provider("cohere", "Cohere", "https://api.cohere.ai/compatibility/v1").never(),
     // deepinfra.com/docs/advanced/openai_api
     provider("deepinfra", "DeepInfra", "https://api.deepinfra.com/v1/openai").never(),
-    // api-docs.deepseek.com: /v1 is an alias kept for OpenAI SDKs; POST /chat/completions has stream_options
+    // api-docs.deepseek.com: /v1 is kept for OpenAI SDKs; crate ds-api has stream_options.include_usage
     provider("deepseek", "DeepSeek", "https://api.deepseek.com/v1"),
-    // vercel/ai packages/fireworks; langchain-fireworks 1.2 asks for usage by default
+    // BerriAI/litellm get_llm_provider_logic.py; langchain-fireworks 1.2 asks for usage by default
     provider("fireworks", "Fireworks AI", "https://api.fireworks.ai/inference/v1"),
     // docs.github.com/rest/models/inference: stream_options.include_usage
     provider("github", "GitHub Models", "https://models.github.ai/inference"),
-    // ai.google.dev/gemini-api/docs/openai
+    // ai.google.dev/gemini-api/docs/openai; takes stream_options, and may send usage unasked: discuss.ai.google.dev, 92785
     provider("google", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta/openai"),
-    // console.groq.com/docs/openai; recorded: `usage` in the last chunk, unasked
+    // vercel/ai pull request 1578; recorded: `usage` in the last chunk, unasked
     provider("groq", "Groq", "https://api.groq.com/openai/v1").always(),
     // huggingface.co/docs/inference-providers/tasks/chat-completion: stream_options.include_usage
     provider("huggingface", "Hugging Face Inference Providers", "https://router.huggingface.co/v1"),
@@ -47,9 +48,9 @@ pub const PROVIDERS: &[Provider] = &[
     provider("inference-net", "Inference.net", "https://api.inference.net/v1").never(),
     // docs.inworld.ai/router: keys are handed out encoded, for Basic; usage is always in the answer
     provider("inworld", "Inworld", "https://api.inworld.ai/v1").auth(AuthStyle::Basic).always(),
-    // platform.minimax.io/docs/api-reference/text-openai-api; crate genai's adapter: does not take stream_options
+    // platform.minimax.io/docs/api-reference/text-openai-api; a Rust adapter notes that it does not take stream_options
     provider("minimax", "MiniMax", "https://api.minimax.io/v1").never(),
-    // docs.mistral.ai/api; refuses stream_options (avante.nvim issue 2347); recorded: usage in the last chunk, unasked
+    // refuses stream_options: avante.nvim issue 2347, BerriAI/litellm issue 8978; recorded: usage in the last chunk
     provider("mistral", "Mistral", "https://api.mistral.ai/v1").always(),
     // platform.kimi.ai/docs/api; vercel/ai packages/moonshotai asks for usage
     provider("moonshot", "Moonshot AI", "https://api.moonshot.ai/v1"),
@@ -57,7 +58,7 @@ pub const PROVIDERS: &[Provider] = &[
     provider("nebius", "Nebius Token Factory", "https://api.tokenfactory.nebius.com/v1"),
     // novita.ai/docs; docs.litellm.ai/docs/providers/novita lists stream_options
     provider("novita", "Novita AI", "https://api.novita.ai/openai/v1"),
-    // docs.api.nvidia.com/nim; vLLM's server, which takes stream_options
+    // docs.nvidia.com/nim: vLLM's server; docs.pipecat.ai, services, NVIDIA, which asks for usage
     provider("nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1"),
     // platform.openai.com/docs/api-reference/chat/create: metadata needs store: true
     provider("openai", "OpenAI", "https://api.openai.com/v1").metadata(),
@@ -67,7 +68,7 @@ pub const PROVIDERS: &[Provider] = &[
     provider("perplexity", "Perplexity", "https://api.perplexity.ai").always(),
     // docs.sambanova.ai; llama-index-llms-sambanovasystems asks for usage
     provider("sambanova", "SambaNova", "https://api.sambanova.ai/v1"),
-    // docs.together.ai; pipecat-ai/pipecat services/together asks for usage
+    // pipecat-ai/pipecat services/together, which asks for usage
     provider("together", "Together AI", "https://api.together.xyz/v1"),
     // console.upstage.ai/api-keys
     provider("upstage", "Upstage", "https://api.upstage.ai/v1").never(),
@@ -77,7 +78,7 @@ pub const PROVIDERS: &[Provider] = &[
         "Cloudflare Workers AI",
         "https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1",
     ),
-    // docs.x.ai/docs/api-reference; vercel/ai packages/xai asks for usage, recorded
+    // vercel/ai packages/xai, which asks for usage; recorded
     provider("xai", "xAI", "https://api.x.ai/v1"),
     // docs.z.ai/guides/capabilities/streaming: usage is in the last chunk
     provider("zai", "Z.AI", "https://api.z.ai/api/paas/v4").always(),

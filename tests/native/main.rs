@@ -9,9 +9,14 @@
 )]
 
 mod call;
+mod condition;
+mod corpus;
 mod demo;
 mod endpoint;
 mod gateway;
 mod outbound;
 mod provider;
 mod record;
+mod relay;
+mod sse;
+mod usage;

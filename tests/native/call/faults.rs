@@ -109,6 +109,10 @@ fn what_is_read_may_stand_once() {
         &["more than once"],
     );
     check(br#"{"model":"a","extra_body":{"y":1,"\u0079":2}}"#, Some("extra_body.y"), &["more than once"]);
+    let long = "y".repeat(100_000);
+    let named = format!("extra_body.{}", "y".repeat(64));
+    let body = format!(r#"{{"model":"a","extra_body":{{"{long}":1,"{long}":2}}}}"#);
+    check(body.as_bytes(), Some(&named), &["more than once"]);
 }
 
 #[test]

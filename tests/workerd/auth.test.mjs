@@ -253,5 +253,5 @@ test('an unauthenticated body is not waited for', async () => {
   const open = openCall(worker, undefined, { key: null, headers: { 'content-type': 'application/json', 'content-length': '1000', expect: '' } });
   const head = await open.head;
   assert.equal(head.statusCode, 401);
-  open.leave();
+  open.hangUp();
 });

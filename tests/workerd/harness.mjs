@@ -56,6 +56,11 @@ export async function workerFor(test, options) {
   return worker;
 }
 
+/** The processes that run; none outlives this one, however it ends. */
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
 class Worker {
   #vars;
   #process;
@@ -128,7 +133,8 @@ class Worker {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
     this.#process = child;
-    this.#exited = new Promise((done) => child.once('exit', done));
+    running.add(child);
+    this.#exited = new Promise((done) => child.once('exit', done)).finally(() => running.delete(child));
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         this.#log += text;

@@ -305,7 +305,7 @@ describe('the caller going away cancels the upstream, and is recorded as no erro
       const exchange = await upstream.take();
       if (until) await open.seen(until);
       open.leave();
-      await exchange.closedEarly;
+      await exchange.cancelled();
       const record = await worker.recordNumber(already);
       assert.equal(record.outcome, 'client_cancelled');
       assert.equal(record.is_error, 0);
@@ -322,7 +322,7 @@ describe('the caller going away cancels the upstream, and is recorded as no erro
       const exchange = await upstream.take();
       await open.seen('word 20 ');
       open.hangUp();
-      await exchange.closedEarly;
+      await exchange.cancelled();
     }
     for (const at of [0, 1]) assert.equal((await worker.recordNumber(already + at)).outcome, 'client_cancelled');
   });
@@ -588,7 +588,7 @@ describe('the official SDK', () => {
     const exchange = await upstream.take();
     for await (const _ of stream) break;
     stream.controller.abort();
-    await exchange.closedEarly;
+    await exchange.cancelled();
   });
 
   const classes = { 400: OpenAI.BadRequestError, 404: OpenAI.NotFoundError, 422: OpenAI.UnprocessableEntityError, 429: OpenAI.RateLimitError, 500: OpenAI.InternalServerError };

@@ -286,6 +286,27 @@ describe('a chunk reaches the caller before the next is sent', () => {
   });
 });
 
+describe('streams larger than is held of them', () => {
+  for (const [name, options] of Object.entries({ native: { include_usage: true }, filtered: undefined })) {
+    test(`20 MB pass whole to a caller who reads late, ${name}`, async () => {
+      const piece = event(delta('z'.repeat(64 * 1024)));
+      const pieces = Array.from({ length: 320 }, () => piece);
+      upstream.next(sse([...pieces, event(usageChunk()), DONE]));
+      const open = openCall(worker, callTo('turnout/relay', { stream: true, stream_options: options }));
+      const response = await open.head;
+      response.pause();
+      await new Promise((done) => setTimeout(done, 500));
+      response.resume();
+      const answer = await open.end;
+      assert.ok(answer.body.equals(Buffer.from(pieces.join('') + (options ? event(usageChunk()) : '') + DONE)), 'the bytes differ');
+      const record = await worker.record(answer);
+      assert.equal(record.outcome, 'ok');
+      // Beyond what is held the usage may be unknown; it is never wrong.
+      assert.ok([3, null].includes(record.output_tokens), String(record.output_tokens));
+    });
+  }
+});
+
 describe('the caller going away cancels the upstream, and is recorded as no error', () => {
   const usageAsked = { stream: true, stream_options: { include_usage: true } };
   const pieces = [event(delta('begin')), stall];

@@ -32,21 +32,23 @@ export function get(worker, path, options = {}) {
 
 /**
  * A call that goes on: `head` resolves with the status and headers, `seen(text)` once the text has arrived, `end` with
- * the same as `call`; `leave()` breaks the connection.
+ * the same as `call`. `leave()` resets the connection, of which workerd is told at once; `hangUp()` closes it, as clients
+ * do. To a plain workerd that is half a close, which HTTP allows: it learns more at the next write to the caller.
  */
 export function openCall(worker, body, { method = 'POST', path = '/v1/chat/completions', headers = {}, key = ADMIN_KEY, chunked = false } = {}) {
   const bytes = body === undefined ? undefined : Buffer.from(typeof body === 'object' && !Buffer.isBuffer(body) ? JSON.stringify(body) : body);
   const sent = {
     ...(bytes === undefined ? {} : { 'content-type': 'application/json' }),
     ...(bytes === undefined || chunked ? {} : { 'content-length': bytes.length }),
-    ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    ...(key === null ? {} : { authorization: `Bearer ${key}` }),
     ...headers,
   };
   const state = new OpenCall();
   const request = httpRequest(worker.url + path, { method, headers: sent, agent: false }, (response) => state.answered(response));
   request.on('error', (error) => state.failed(error));
   request.setTimeout(CALL_TIMEOUT_MS, () => request.destroy(new Error(`no answer to ${method} ${path} within ${CALL_TIMEOUT_MS} ms`)));
-  state.leave = () => request.destroy();
+  state.leave = () => request.socket.resetAndDestroy();
+  state.hangUp = () => request.destroy();
   if (bytes === undefined) request.end();
   else if (chunked) sendInPieces(request, bytes);
   else request.end(bytes);

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
+import { test as nodeTest } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { KvServer } from './kv-server.mjs';
 import { MetricsServer } from './metrics-server.mjs';
@@ -24,6 +25,12 @@ export const UNIT_HASH_KEY = 'test-key';
 export const CF_HEADER = 'x-test-cf';
 
 const START_TIMEOUT_MS = 30_000;
+const TEST_TIMEOUT_MS = 40_000;
+
+/** `node:test`'s, with a limit: what waits for an event that never comes fails, and the tests after it go on. */
+export function test(name, body) {
+  return nodeTest(name, { timeout: TEST_TIMEOUT_MS }, body);
+}
 
 /**
  * Starts a worker.
@@ -48,6 +55,11 @@ export async function workerFor(test, options) {
   test.after(() => worker.stop());
   return worker;
 }
+
+/** The processes that run; none outlives this one, however it ends. */
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
 class Worker {
   #vars;
@@ -104,7 +116,7 @@ class Worker {
     return this.#metrics.find((record) => record.request_id === id, `of request ${id}`);
   }
 
-  /** The first record after `after` others; for calls whose response never came. */
+  /** The record with this place in the order of writing, from 0; for calls whose response never came. */
   recordNumber(index) {
     return this.#metrics.at(index);
   }
@@ -121,7 +133,8 @@ class Worker {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
     this.#process = child;
-    this.#exited = new Promise((done) => child.once('exit', done));
+    running.add(child);
+    this.#exited = new Promise((done) => child.once('exit', done)).finally(() => running.delete(child));
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         this.#log += text;

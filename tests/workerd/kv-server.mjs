@@ -6,7 +6,10 @@ import { createServer } from 'node:http';
 
 export class KvServer {
   #entries = new Map();
-  #server = createServer((request, response) => this.#serve(request, response));
+  // A write in the background may be under way when workerd is stopped: it breaks off then, and nobody minds.
+  #server = createServer((request, response) => this.#serve(request, response).catch((error) => {
+    if (!request.destroyed || request.complete) throw error;
+  }));
   #held = [];
   #waiting = new Set();
   /** Every operation so far: `{op: 'get' | 'list' | 'put' | 'delete', key}`; for a list, the key is its prefix. */

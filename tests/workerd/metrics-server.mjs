@@ -58,7 +58,11 @@ export class MetricsServer {
 
   async #serve(request, response) {
     let text = '';
-    for await (const part of request.setEncoding('utf8')) text += part;
+    try {
+      for await (const part of request.setEncoding('utf8')) text += part;
+    } catch {
+      return; // workerd was stopped in the middle of it
+    }
     response.end();
     const point = fromEvent(JSON.parse(text));
     checkLimits(point);

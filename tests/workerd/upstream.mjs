@@ -9,6 +9,7 @@ import { createServer } from 'node:http';
 export const UPSTREAM_KEY = 'sk-test-literal-7f3a9c';
 
 const REQUEST_TIMEOUT_MS = 10_000;
+const CANCEL_TIMEOUT_MS = 3_000;
 
 export async function startUpstream() {
   const upstream = new Upstream();
@@ -82,7 +83,7 @@ class Upstream {
     try {
       for await (const part of request) parts.push(part);
     } catch {
-      // The caller left in the middle of its body; `closed` tells.
+      // The caller left in the middle of its body.
     }
     exchange.body = Buffer.concat(parts);
     const taker = this.#takers.shift();
@@ -96,10 +97,8 @@ class Upstream {
 class Exchange {
   /** The body's bytes. */
   body;
-  /** Resolves when the connection is closed before the answer was whole. */
-  closedEarly;
-  /** Resolves when the whole answer has been handed to the socket. */
-  finished;
+  /** Resolves with whether the connection was closed before the answer was whole. */
+  #closed;
 
   constructor(request, response) {
     this.request = request;
@@ -108,10 +107,20 @@ class Exchange {
     this.url = request.url;
     this.headers = request.headers;
     this.rawHeaders = request.rawHeaders;
-    this.closedEarly = new Promise((done) => response.once('close', () => {
-      if (!response.writableFinished) done();
-    }));
-    this.finished = new Promise((done) => response.once('finish', done));
+    this.#closed = new Promise((done) => response.once('close', () => done(!response.writableFinished)));
+  }
+
+  /** Waits until the connection is closed before the answer was whole; soon, or this rejects. */
+  async cancelled() {
+    let timer;
+    const late = new Promise((_, failed) => {
+      timer = setTimeout(() => failed(new Error(`the upstream call went on for ${CANCEL_TIMEOUT_MS} ms after its caller had left`)), CANCEL_TIMEOUT_MS);
+    });
+    try {
+      if (!(await Promise.race([this.#closed, late]))) throw new Error('the upstream call was not cancelled: its answer was taken whole');
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   get text() {

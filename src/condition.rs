@@ -100,7 +100,7 @@ impl Expression {
         });
         match truth {
             Ok(true) => Verdict::Holds,
-            Ok(false) | Err(Failure::Missing) => Verdict::DoesNotHold,
+            Ok(false) | Err(Failure::Missing(_)) => Verdict::DoesNotHold,
             Err(Failure::Erred(note)) => Verdict::Errs(note),
         }
     }
@@ -119,8 +119,17 @@ impl Expression {
         });
         match string {
             Ok(string) => Ok(string),
-            Err(Failure::Missing) => Ok(None),
+            Err(Failure::Missing(_)) => Ok(None),
             Err(Failure::Erred(note)) => Err(note),
+        }
+    }
+
+    /// The name for want of which the expression gives no value; `None` where that is not why. Names stand in the
+    /// expression itself; a key that it computed of the caller's values is never said.
+    pub fn missing(&self, facts: &dyn Facts) -> Option<String> {
+        match self.evaluate(facts, |_| Ok(())) {
+            Err(Failure::Missing(name)) => name,
+            Ok(()) | Err(Failure::Erred(_)) => None,
         }
     }
 

@@ -161,7 +161,12 @@ fn chosen_by(
             return None;
         }
         Ok(None) => {
-            notes.push("rule: it gave no model; a name that it needs is missing".to_owned());
+            let why = rule
+                .expression
+                .missing(facts)
+                .map(|name| format!("; `{name}` is missing"))
+                .unwrap_or_default();
+            notes.push(format!("rule: it gave no model{why}"));
             return None;
         }
         Err(note) => {

@@ -47,7 +47,7 @@ impl Endpoint {
             return Ok(endpoint);
         }
         let message = format!("{} takes {}, not {method}.", shown(path), methods.join(" or "));
-        Err(Error::new(ErrorKind::MethodNotAllowed, message))
+        Err(Error::new(ErrorKind::MethodNotAllowed(methods), message))
     }
 }
 

@@ -26,8 +26,8 @@ pub enum ErrorKind {
     NoRouteMatched,
     /// There is no such path.
     NotFound,
-    /// The path exists, the method does not.
-    MethodNotAllowed,
+    /// The path exists, the method does not; those that do, as the header `allow` has it.
+    MethodNotAllowed(&'static [&'static str]),
     /// The router's document does not validate and no earlier one did.
     InvalidRouter,
     /// The gateway's document does not validate and no earlier one did.
@@ -89,7 +89,7 @@ impl ErrorKind {
             ErrorKind::InvalidKey | ErrorKind::NotConfigured => 401,
             ErrorKind::MissingScope | ErrorKind::ModelNotAllowed => 403,
             ErrorKind::ModelNotFound | ErrorKind::NoRouteMatched | ErrorKind::NotFound => 404,
-            ErrorKind::MethodNotAllowed => 405,
+            ErrorKind::MethodNotAllowed(_) => 405,
             ErrorKind::InvalidRouter | ErrorKind::InvalidGateway | ErrorKind::ConfigUnavailable => 503,
             ErrorKind::UpstreamCredentials | ErrorKind::UpstreamModel | ErrorKind::UpstreamUnreachable => 502,
             ErrorKind::Internal => 500,
@@ -108,7 +108,7 @@ impl ErrorKind {
             ErrorKind::ModelNotFound => "model_not_found",
             ErrorKind::NoRouteMatched => "no_route_matched",
             ErrorKind::NotFound => "not_found",
-            ErrorKind::MethodNotAllowed => "method_not_allowed",
+            ErrorKind::MethodNotAllowed(_) => "method_not_allowed",
             ErrorKind::InvalidRouter => "invalid_router",
             ErrorKind::InvalidGateway => "invalid_gateway",
             ErrorKind::ConfigUnavailable => "config_unavailable",

@@ -13,8 +13,8 @@ use super::prepare::JOIN;
 /// Why an evaluation gave no value.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// A name or a key that it needs is missing from the call.
-    Missing,
+    /// A name or a key that it needs is missing from the call; the name, where it stands in the expression.
+    Missing(Option<String>),
     /// Anything else, as a note.
     Erred(String),
 }
@@ -28,7 +28,8 @@ pub(super) fn type_of(value: &dyn Val) -> &str {
 pub(super) fn failure(error: &ExecutionError) -> Failure {
     Failure::Erred(match error {
         // Functions are known to exist, so a reference that is not declared is a name that the call does not have.
-        ExecutionError::UndeclaredReference(_) | ExecutionError::NoSuchKey(_) => return Failure::Missing,
+        ExecutionError::UndeclaredReference(name) => return Failure::Missing(Some(name.to_string())),
+        ExecutionError::NoSuchKey(_) => return Failure::Missing(None),
         ExecutionError::NoSuchOverload(overload) => no_such_overload(overload),
         ExecutionError::UnsupportedBinaryOperator(operator, left, right) => {
             let operator = written(operator);

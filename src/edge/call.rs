@@ -258,7 +258,7 @@ fn refused(journal: Journal, error: &Error) -> Response {
 pub(super) fn answered(mut journal: Journal, error: &Error, outcome: Outcome) -> Response {
     let mut headers = journal.headers();
     headers.push_str("\ncontent-type\napplication/json");
-    headers.push_str(error_headers(error));
+    headers.push_str(&error_headers(error));
     journal.error_kind(error.kind.code());
     let status = error.kind.status();
     journal.write(outcome, Some(status));

@@ -181,9 +181,10 @@ export function sleep(milliseconds) {
 
 // ---- The answer ----
 
-// What is the connection's and not the answer's, what is the provider's own and not for the caller, and what no longer
+// What an upstream could forge, what is the connection's and not the answer's, what is the provider's own and not for the caller, and what no longer
 // fits a body that workerd has decoded.
 const DROPPED = [
+  "x-turnout-router", "x-turnout-revision", "x-turnout-route", "x-turnout-variant", "x-turnout-served", "x-turnout-note",
   "alt-svc", "connection", "content-encoding", "content-length", "keep-alive", "nel", "report-to", "server",
   "set-cookie", "strict-transport-security", "trailer", "transfer-encoding", "upgrade", "via",
 ];
@@ -221,15 +222,19 @@ class Tap {
     this.reader = ours.getReader({ mode: "byob" });
     this.buffer = new ArrayBuffer(BLOCK);
     this.outcome = undefined;
-    this.ended = theirs.pipeTo(writable).then(
-      () => { this.outcome ??= 0; },
-      () => { this.outcome ??= request.signal.aborted ? 1 : 2; },
-    );
-    // With our branch goes the upstream, also while it is silent.
-    request.signal.addEventListener("abort", () => {
-      this.outcome ??= 1;
-      this.cancel();
-    }, { once: true });
+    this.ended = new Promise((resolve) => {
+      const end = (outcome) => {
+        this.outcome ??= outcome;
+        resolve();
+      };
+      theirs.pipeTo(writable).then(() => end(0), () => end(request.signal.aborted ? 1 : 2));
+      // A caller who leaves while the upstream is silent is not seen by the pipe. Once the record is written the
+      // invocation ends, and the upstream call with it.
+      request.signal.addEventListener("abort", () => {
+        end(1);
+        this.cancel();
+      }, { once: true });
+    });
   }
 
   // The next block of our branch; undefined at its end. Valid until the next read.

@@ -92,7 +92,7 @@ impl Invocation {
     /// A refusal outside of any call.
     pub(super) fn refuse(&self, error: &Error) -> Response {
         let mut headers = "content-type\napplication/json".to_owned();
-        headers.push_str(error_headers(error));
+        headers.push_str(&error_headers(error));
         glue::answer(error.kind.status(), &headers, &error.body(Dialect::OpenAi))
     }
 }
@@ -119,12 +119,13 @@ fn pairs<'l>(lines: &mut impl Iterator<Item = &'l str>) -> Vec<(String, String)>
 }
 
 /// Header lines that an error brings along, each begun by a line end.
-pub(super) fn error_headers(error: &Error) -> &'static str {
+pub(super) fn error_headers(error: &Error) -> String {
     match error.kind {
-        // RFC 9110: a 401 names a scheme.
-        ErrorKind::InvalidKey | ErrorKind::NotConfigured => "\nwww-authenticate\nBearer",
-        ErrorKind::ConfigUnavailable => "\nretry-after\n1",
-        _ => "",
+        // RFC 9110: a 401 names a scheme, a 405 the methods.
+        ErrorKind::InvalidKey | ErrorKind::NotConfigured => "\nwww-authenticate\nBearer".to_owned(),
+        ErrorKind::MethodNotAllowed(methods) => format!("\nallow\n{}", methods.join(", ")),
+        ErrorKind::ConfigUnavailable => "\nretry-after\n1".to_owned(),
+        _ => String::new(),
     }
 }
 

@@ -164,7 +164,7 @@ fn a_rule_chooses_the_model_and_falls_to_the_default() {
     assert_eq!(choice(&decided(&rule, r#","user":"user_b918""#, &[], 0)), "rule/openai/gpt-5.4");
     let decision = decided(&rule, "", &[], 0);
     assert_eq!(choice(&decision), "none");
-    assert_eq!(decision.notes, ["rule: it gave no model; a name that it needs is missing"]);
+    assert_eq!(decision.notes, ["rule: it gave no model; `user_id` is missing"]);
     let with_default = BY_RULE.trim_end().trim_end_matches('}').to_owned()
         + r#"}, "default_route": {"variants": [{"variant": {"model_id": "x/a"}, "weight": 100}]}}"#;
     let with_default = with_default.replacen("}}, \"default", "}, \"default", 1);

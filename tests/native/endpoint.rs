@@ -32,11 +32,16 @@ fn refusals_say_what_is_right() {
     use ErrorKind::{InvalidRequest, MethodNotAllowed, NotFound};
     const BASE_URL: &str = "set it to this worker's address followed by `/v1`";
     let cases: [(&str, &str, ErrorKind, &[&str]); 22] = [
-        ("GET", "/v1/chat/completions", MethodNotAllowed, &["`/v1/chat/completions` takes POST, not GET"]),
-        ("HEAD", "/v1/models", MethodNotAllowed, &["takes GET, not HEAD"]),
-        ("DELETE", "/v1/models/x", MethodNotAllowed, &["takes GET, not DELETE"]),
-        ("POST", "/healthz", MethodNotAllowed, &["takes GET or HEAD, not POST"]),
-        ("get", "/healthz", MethodNotAllowed, &["not get"]),
+        (
+            "GET",
+            "/v1/chat/completions",
+            MethodNotAllowed(&["POST"]),
+            &["`/v1/chat/completions` takes POST, not GET"],
+        ),
+        ("HEAD", "/v1/models", MethodNotAllowed(&["GET"]), &["takes GET, not HEAD"]),
+        ("DELETE", "/v1/models/x", MethodNotAllowed(&["GET"]), &["takes GET, not DELETE"]),
+        ("POST", "/healthz", MethodNotAllowed(&["GET", "HEAD"]), &["takes GET or HEAD, not POST"]),
+        ("get", "/healthz", MethodNotAllowed(&["GET", "HEAD"]), &["not get"]),
         ("GET", "/v1/models/%FF", InvalidRequest, &["UTF-8"]),
         ("POST", "/chat/completions", NotFound, &["leaves out `/v1`", BASE_URL]),
         ("POST", "/chat/completions/", NotFound, &["leaves out `/v1`", BASE_URL]),

@@ -144,7 +144,7 @@ pub struct RequestStamp {
     pub unit: Option<UnitHash>,
     /// The epoch of the route at that time, all zeros for a call without a router.
     pub epoch: [u8; 8],
-    /// The [`reference`] to router, route and variant, all zeros for a call without a router.
+    /// The [`reference()`] to router, route and variant, all zeros for a call without a router.
     pub reference: [u8; 8],
 }
 

@@ -1,12 +1,14 @@
 //! A router that is valid by construction: what the hot path reads.
 //!
 //! In scope: the parsed form, and what is derived from it once (salts, epochs, references). Out of scope: how it is
-//! written in KV ([`document`]), and choosing ([`crate::decision`]). Nothing here is checked twice.
+//! written in KV (`document`), and choosing ([`crate::decision`]). Nothing here is checked twice.
 
 mod document;
 mod epoch;
 mod fields;
+mod ids;
 mod json;
+mod variant;
 
 use std::rc::Rc;
 
@@ -129,7 +131,7 @@ pub const PREFIXES: [&str; 3] = ["turnout", "inworld", "routers"];
 
 /// Whether a string can be a variant's model: `provider/model`, never a router.
 pub fn is_model(model: &str) -> bool {
-    document::model_fault(model).is_none()
+    variant::model_fault(model).is_none()
 }
 
 impl Router {

@@ -1,8 +1,13 @@
 //! One model call, from its bytes to its record.
 //!
-//! 1. Who calls: 401, 403. 2. What they send: 400, 413. 3. What they name: 404, 403, 503. 4. Which variant: cannot fail.
-//! 5. Who serves it: 404, 502. 6. The upstream call: 502. 7. Its answer, moved to the caller ([`stream`]). 8. The record,
-//! written once, after the last byte, error or cancel.
+//! 1. Who calls: 401, 403.
+//! 2. What they send: 400, 413.
+//! 3. What they name: 404, 403, 503.
+//! 4. Which variant: cannot fail.
+//! 5. Who serves it: 404, 502.
+//! 6. The upstream call: 502.
+//! 7. Its answer, moved to the caller ([`stream`]).
+//! 8. The record, written once, after the last byte, error or cancel.
 
 use std::rc::Rc;
 

@@ -7,16 +7,15 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
-
 use crate::assignment::Weight;
 use crate::condition::Expression;
 use crate::fault::Fault;
 use crate::identity::reference;
 use crate::router::fields::{Found, Reader};
 use crate::router::json::Json;
-use crate::router::{Choice, PREFIXES, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, is_name};
+use crate::router::{
+    Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, variant,
+};
 
 /// Larger documents are refused unread: the largest that people write by hand is a few KiB, and a thousand routes are 300.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -41,16 +40,6 @@ const ROUTER_FIELDS: &[&str] = &[
 ];
 const ROUTE_FIELDS: &[&str] =
     &["route_id", "display_name", "description", "variants", "salt", "failover", "ramp"];
-const VARIANT_FIELDS: &[&str] = &[
-    "variant_id",
-    "display_name",
-    "description",
-    "model_id",
-    "text_generation_config",
-    "message_templates",
-    "model_selection",
-];
-
 /// Reads the router that is stored under `name`.
 ///
 /// # Errors
@@ -177,9 +166,9 @@ fn refuse_unsupported(reader: &mut Reader, found: Found) {
     }
 }
 
-const UNSUPPORTED_ARM: &str = "parameters and prompts of variants are not served by this version, and an experiment that left them out would \
+pub(super) const UNSUPPORTED_ARM: &str = "parameters and prompts of variants are not served by this version, and an experiment that left them out would \
      compare something else; remove the field";
-const UNSUPPORTED_FAILOVER: &str =
+pub(super) const UNSUPPORTED_FAILOVER: &str =
     "failover is not served by this version; only the variant's own model is called";
 
 fn usage_mode(reader: &mut Reader, found: Found) -> Option<UsageMode> {
@@ -207,10 +196,7 @@ fn cel(reader: &mut Reader, found: Found) -> Option<Expression> {
     match fields.take("cel_expression") {
         Some(found) => expression(reader, found),
         None => {
-            reader.fault(
-                &path,
-                "`cel_expression` is missing; write a CEL condition such as \"tier == \\\"premium\\\"\"",
-            );
+            reader.missing(&path, "cel_expression", "a CEL condition such as \"tier == \\\"premium\\\"\"");
             None
         }
     }
@@ -237,11 +223,11 @@ fn expected_weights(reader: &mut Reader, found: Found) -> Option<Vec<(String, We
         .into_iter()
         .filter_map(|(model, value)| {
             let path = format!("{path}.{model}");
-            check_model(reader, &path, &model);
-            Some((model, weight(reader, Found { path, value })?))
+            variant::check_model(reader, &path, &model);
+            Some((model, variant::weight(reader, Found { path, value })?))
         })
         .collect();
-    check_sum(reader, &path, weights.iter().map(|(_, weight)| *weight));
+    variant::check_sum(reader, &path, weights.iter().map(|(_, weight)| *weight));
     Some(weights)
 }
 
@@ -264,16 +250,19 @@ fn conditional(reader: &mut Reader, found: Found) -> Vec<(Expression, Draft)> {
         let condition = match fields.take("condition") {
             Some(found) => cel(reader, found),
             None => {
-                let message = "`condition` is missing; write {\"cel_expression\": \"…\"}, or make this the `default_route`";
-                reader.fault(&path, message);
+                reader.missing(
+                    &path,
+                    "condition",
+                    "{\"cel_expression\": \"…\"}, or make this the `default_route`",
+                );
                 None
             }
         };
-        let derived = condition.as_ref().map(|condition| derived_id(condition.source()));
+        let derived = condition.as_ref().map(|condition| ids::of_condition(condition.source()));
         let route = match fields.take("route") {
             Some(found) => draft(reader, found, derived),
             None => {
-                reader.fault(&path, "`route` is missing; write {\"variants\": […]}");
+                reader.missing(&path, "route", "{\"variants\": […]}");
                 None
             }
         };
@@ -282,17 +271,10 @@ fn conditional(reader: &mut Reader, found: Found) -> Vec<(Expression, Draft)> {
     routes
 }
 
-/// `r-` and eight hex digits of the SHA-256 of the condition: content, not position, so that reordering moves nobody.
-fn derived_id(source: &str) -> Rc<str> {
-    let digest = Sha256::digest(source.as_bytes());
-    let (start, _) = digest.split_at(4);
-    format!("r-{}", HEXLOWER.encode(start)).into()
-}
-
 fn draft(reader: &mut Reader, found: Found, derived: Option<Rc<str>>) -> Option<Draft> {
     let path = found.path;
     let mut fields = reader.object(&path, found.value, ROUTE_FIELDS)?;
-    let given = fields.take("route_id").and_then(|found| id(reader, found));
+    let given = fields.take("route_id").and_then(|found| ids::given(reader, found));
     let salt = fields.take("salt").and_then(|found| reader.text(found));
     if let Some(found) = fields.take("ramp") {
         reader.fault(&found.path, "ramps are not served by this version; set the weights that you want now");
@@ -301,199 +283,17 @@ fn draft(reader: &mut Reader, found: Found, derived: Option<Rc<str>>) -> Option<
         reader.warn(&found.path, UNSUPPORTED_FAILOVER);
     }
     let variants = match fields.take("variants") {
-        Some(found) => variants(reader, found),
+        Some(found) => variant::read_all(reader, found),
         None => {
-            reader.fault(&path, "`variants` is missing; write [{\"variant\": {\"model_id\": \"provider/model\"}, \"weight\": 100}]");
+            reader.missing(
+                &path,
+                "variants",
+                "[{\"variant\": {\"model_id\": \"provider/model\"}, \"weight\": 100}]",
+            );
             Vec::new()
         }
     };
     Some(Draft { path, given, derived: derived?, salt, variants })
-}
-
-fn variants(reader: &mut Reader, found: Found) -> Vec<Variant> {
-    let path = found.path.clone();
-    let Some(items) = reader.list(found) else { return Vec::new() };
-    if items.is_empty() {
-        reader.fault(&path, "a route needs at least one variant");
-        return Vec::new();
-    }
-    let mut parts: Vec<(String, Option<Rc<str>>, Option<Rc<str>>, Option<Weight>)> = Vec::new();
-    for (position, item) in items.into_iter().enumerate() {
-        let path = format!("{path}[{position}]");
-        let Some(mut fields) = reader.object(&path, item, &["variant", "weight"]) else { continue };
-        let share = match fields.take("weight") {
-            Some(found) => weight(reader, found),
-            None => {
-                reader.fault(
-                    &path,
-                    "`weight` is missing; write the variant's percentage, 100 where it is the only one",
-                );
-                None
-            }
-        };
-        let (given, model) = match fields.take("variant") {
-            Some(found) => arm(reader, found),
-            None => {
-                reader.fault(&path, "`variant` is missing; write {\"model_id\": \"provider/model\"}");
-                (None, None)
-            }
-        };
-        parts.push((path, given, model, share));
-    }
-    if parts.iter().all(|(.., share)| share.is_some()) {
-        check_sum(reader, &path, parts.iter().filter_map(|(.., share)| *share));
-    }
-    let mut taken =
-        unique(reader, parts.iter().map(|(path, given, ..)| (format!("{path}.variant"), given.clone())));
-    parts
-        .into_iter()
-        .filter_map(|(_, given, model, share)| {
-            let model = model?;
-            let id = given.unwrap_or_else(|| fresh(&mut taken, &model));
-            Some(Variant { id, model, weight: share?, reference: [0; 8] })
-        })
-        .collect()
-}
-
-fn arm(reader: &mut Reader, found: Found) -> (Option<Rc<str>>, Option<Rc<str>>) {
-    let path = found.path;
-    let Some(mut fields) = reader.object(&path, found.value, VARIANT_FIELDS) else { return (None, None) };
-    let given = fields.take("variant_id").and_then(|found| id(reader, found));
-    for field in ["text_generation_config", "message_templates"] {
-        if let Some(found) = fields.take(field) {
-            reader.fault(&found.path, UNSUPPORTED_ARM);
-        }
-    }
-    if let Some(found) = fields.take("model_selection") {
-        reader.warn(&found.path, UNSUPPORTED_FAILOVER);
-    }
-    let Some(found) = fields.take("model_id") else {
-        reader.fault(&path, "`model_id` is missing; write \"provider/model\", such as \"openai/gpt-5\"");
-        return (given, None);
-    };
-    let path = found.path.clone();
-    let model = reader.text(found).filter(|model| check_model(reader, &path, model));
-    if let Some(model) = &model
-        && given.is_none()
-        && !is_id(model)
-    {
-        reader
-            .fault(&path, "a variant's id cannot be made of this model id; give the variant a `variant_id`");
-    }
-    (given, model.map(Rc::from))
-}
-
-fn check_model(reader: &mut Reader, path: &str, model: &str) -> bool {
-    let fault = model_fault(model);
-    let holds = fault.is_none();
-    if let Some(fault) = fault {
-        reader.fault(path, fault);
-    }
-    holds
-}
-
-/// What keeps a string from being a variant's model.
-pub(super) fn model_fault(model: &str) -> Option<String> {
-    Some(match model.split_once('/') {
-        None => format!("'{model}' names no provider; write \"provider/model\", such as \"openai/{model}\""),
-        Some((prefix, _)) if PREFIXES.contains(&prefix) => {
-            format!("'{model}' is a router, and a variant's model cannot be one; write \"provider/model\"")
-        }
-        Some((provider, name)) if provider.is_empty() || name.is_empty() => {
-            format!("'{model}' is not complete; write \"provider/model\"")
-        }
-        _ if model.len() > 256 || model.contains(|c: char| c.is_whitespace() || c.is_control()) => {
-            "a model id has no white space and at most 256 bytes".to_owned()
-        }
-        _ => return None,
-    })
-}
-
-fn weight(reader: &mut Reader, found: Found) -> Option<Weight> {
-    let wrong = |reader: &mut Reader, what: String| {
-        reader.fault(
-            &found.path,
-            format!("{what}; write a number from 0 to 100 with at most two decimals, without quotes"),
-        );
-        None
-    };
-    let Json::Number(percent) = found.value else {
-        let what = format!("a weight is a number, not {}", found.value.kind());
-        return wrong(reader, what);
-    };
-    if !(0.0..=100.0).contains(&percent) {
-        return wrong(reader, format!("{percent} is no percentage"));
-    }
-    let hundredths = (percent * 100.0).round();
-    // A decimal of two places is off by rounding alone, a third place by 0.1 at least.
-    if (percent * 100.0 - hundredths).abs() > 1e-6 {
-        return wrong(reader, format!("{percent} has more than two decimals"));
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a whole number from 0 to 10,000"
-    )]
-    Weight::from_hundredths(hundredths as u16)
-}
-
-fn check_sum(reader: &mut Reader, path: &str, weights: impl Iterator<Item = Weight>) {
-    let sum: u64 = weights.map(|weight| u64::from(weight.hundredths())).sum();
-    let all = u64::from(Weight::ALL.hundredths());
-    if sum != all {
-        #[expect(clippy::cast_precision_loss, reason = "a sum of weights, shown")]
-        let (percent, off) = (sum as f64 / 100.0, (sum.abs_diff(all)) as f64 / 100.0);
-        let direction = if sum < all { "missing" } else { "too much" };
-        reader.fault(
-            path,
-            format!(
-                "the weights sum to {percent}, not to 100 ({off} {direction}); they are never normalised"
-            ),
-        );
-    }
-}
-
-fn id(reader: &mut Reader, found: Found) -> Option<Rc<str>> {
-    let path = found.path.clone();
-    let id = reader.text(found)?;
-    if is_id(&id) {
-        return Some(id.into());
-    }
-    reader.fault(&path, format!("'{id}' cannot be an id; begin with a letter or digit, then letters, digits and ._:/@- (at most 96)"));
-    None
-}
-
-fn is_id(id: &str) -> bool {
-    id.len() <= 96
-        && id.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/@-".contains(&byte))
-}
-
-/// The ids that are given, with a fault for each that is given twice.
-fn unique(reader: &mut Reader, given: impl Iterator<Item = (String, Option<Rc<str>>)>) -> HashSet<Rc<str>> {
-    let mut taken = HashSet::new();
-    for (path, id) in given {
-        if let Some(id) = id
-            && !taken.insert(id.clone())
-        {
-            reader.fault(
-                &path,
-                format!("the id '{id}' is given twice; ids are unique, and the assignment hangs on them"),
-            );
-        }
-    }
-    taken
-}
-
-/// A derived id that is still free: itself, then with `-2`, `-3`, ….
-fn fresh(taken: &mut HashSet<Rc<str>>, derived: &Rc<str>) -> Rc<str> {
-    let mut id = derived.clone();
-    let mut count = 2_u32;
-    while !taken.insert(id.clone()) {
-        id = format!("{derived}-{count}").into();
-        count = count.saturating_add(1);
-    }
-    id
 }
 
 /// Gives every route its id, and with it its salt, epoch and references. The default route's derived id goes first.
@@ -504,7 +304,7 @@ fn named(
     default: Option<Draft>,
 ) -> (Vec<(Expression, Route)>, Option<Route>) {
     let drafts = default.iter().chain(routes.iter().map(|(_, draft)| draft));
-    let mut taken = unique(reader, drafts.map(|draft| (draft.path.clone(), draft.given.clone())));
+    let mut taken = ids::unique(reader, drafts.map(|draft| (draft.path.as_str(), draft.given.clone())));
     let default = default.map(|draft| finished(router, draft, &mut taken));
     let routes = routes
         .into_iter()
@@ -514,7 +314,7 @@ fn named(
 }
 
 fn finished(router: &str, draft: Draft, taken: &mut HashSet<Rc<str>>) -> Route {
-    let id = draft.given.unwrap_or_else(|| fresh(taken, &draft.derived));
+    let id = draft.given.unwrap_or_else(|| ids::fresh(taken, &draft.derived));
     let salt = draft.salt.unwrap_or_else(|| format!("{router}/{id}"));
     let mut variants = draft.variants;
     for variant in &mut variants {

@@ -27,6 +27,11 @@ impl Reader {
         }
     }
 
+    /// A field that must be there is not; `write` is what would be right.
+    pub(super) fn missing(&mut self, path: &str, field: &str, write: &str) {
+        self.fault(&format!("{path}.{field}"), format!("missing; write {write}"));
+    }
+
     pub(super) fn warn(&mut self, path: &str, message: impl Into<String>) {
         if self.warnings.len() < MOST_FAULTS {
             self.warnings.push(Fault::new(path, message));

@@ -1,0 +1,62 @@
+//! Ids of routes and variants: as given, or derived from content and never from position, so that reordering moves nobody.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::router::fields::{Found, Reader};
+
+/// `r-` and eight hex digits of the SHA-256 of the condition: content, not position, so that reordering moves nobody.
+pub(super) fn of_condition(source: &str) -> Rc<str> {
+    let digest = Sha256::digest(source.as_bytes());
+    let (start, _) = digest.split_at(4);
+    format!("r-{}", HEXLOWER.encode(start)).into()
+}
+
+pub(super) fn given(reader: &mut Reader, found: Found) -> Option<Rc<str>> {
+    let path = found.path.clone();
+    let id = reader.text(found)?;
+    if is_id(&id) {
+        return Some(id.into());
+    }
+    reader.fault(&path, format!("'{id}' cannot be an id; begin with a letter or digit, then letters, digits and ._:/@- (at most 96)"));
+    None
+}
+
+pub(super) fn is_id(id: &str) -> bool {
+    id.len() <= 96
+        && id.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/@-".contains(&byte))
+}
+
+/// The ids that are given, with a fault for each that is given twice.
+pub(super) fn unique(
+    reader: &mut Reader,
+    given: impl Iterator<Item = (impl AsRef<str>, Option<Rc<str>>)>,
+) -> HashSet<Rc<str>> {
+    let mut taken = HashSet::new();
+    for (path, id) in given {
+        if let Some(id) = id
+            && !taken.insert(id.clone())
+        {
+            reader.fault(
+                path.as_ref(),
+                format!("the id '{id}' is given twice; ids are unique, and the assignment hangs on them"),
+            );
+        }
+    }
+    taken
+}
+
+/// A derived id that is still free: itself, then with `-2`, `-3`, ….
+pub(super) fn fresh(taken: &mut HashSet<Rc<str>>, derived: &Rc<str>) -> Rc<str> {
+    let mut id = derived.clone();
+    let mut count = 2_u32;
+    while !taken.insert(id.clone()) {
+        id = format!("{derived}-{count}").into();
+        count = count.saturating_add(1);
+    }
+    id
+}

@@ -1,0 +1,167 @@
+//! The variants of a route: their weights and models.
+
+use std::rc::Rc;
+
+use crate::assignment::Weight;
+use crate::router::document::{UNSUPPORTED_ARM, UNSUPPORTED_FAILOVER};
+use crate::router::fields::{Found, Reader};
+use crate::router::json::Json;
+use crate::router::{PREFIXES, Variant, ids};
+
+const FIELDS: &[&str] = &[
+    "variant_id",
+    "display_name",
+    "description",
+    "model_id",
+    "text_generation_config",
+    "message_templates",
+    "model_selection",
+];
+
+/// What is known of a variant before ids that depend on the others.
+struct Part {
+    path: String,
+    given: Option<Rc<str>>,
+    model: Option<Rc<str>>,
+    share: Option<Weight>,
+}
+
+/// Reads the list of a route's variants. Where there is a fault, what comes back is not complete.
+pub(super) fn read_all(reader: &mut Reader, found: Found) -> Vec<Variant> {
+    let path = found.path.clone();
+    let Some(items) = reader.list(found) else { return Vec::new() };
+    if items.is_empty() {
+        reader.fault(&path, "a route needs at least one variant");
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    for (position, item) in items.into_iter().enumerate() {
+        let path = format!("{path}[{position}]");
+        let Some(mut fields) = reader.object(&path, item, &["variant", "weight"]) else { continue };
+        let share = match fields.take("weight") {
+            Some(found) => weight(reader, found),
+            None => {
+                reader.missing(&path, "weight", "the variant's percentage, 100 where it is the only one");
+                None
+            }
+        };
+        let (given, model) = match fields.take("variant") {
+            Some(found) => arm(reader, found),
+            None => {
+                reader.missing(&path, "variant", "{\"model_id\": \"provider/model\"}");
+                (None, None)
+            }
+        };
+        parts.push(Part { path: format!("{path}.variant"), given, model, share });
+    }
+    if parts.iter().all(|part| part.share.is_some()) {
+        check_sum(reader, &path, parts.iter().filter_map(|part| part.share));
+    }
+    let mut taken = ids::unique(reader, parts.iter().map(|part| (part.path.as_str(), part.given.clone())));
+    parts
+        .into_iter()
+        .filter_map(|Part { given, model, share, .. }| {
+            let model = model?;
+            let id = given.unwrap_or_else(|| ids::fresh(&mut taken, &model));
+            Some(Variant { id, model, weight: share?, reference: [0; 8] })
+        })
+        .collect()
+}
+
+fn arm(reader: &mut Reader, found: Found) -> (Option<Rc<str>>, Option<Rc<str>>) {
+    let path = found.path;
+    let Some(mut fields) = reader.object(&path, found.value, FIELDS) else { return (None, None) };
+    let given = fields.take("variant_id").and_then(|found| ids::given(reader, found));
+    for field in ["text_generation_config", "message_templates"] {
+        if let Some(found) = fields.take(field) {
+            reader.fault(&found.path, UNSUPPORTED_ARM);
+        }
+    }
+    if let Some(found) = fields.take("model_selection") {
+        reader.warn(&found.path, UNSUPPORTED_FAILOVER);
+    }
+    let Some(found) = fields.take("model_id") else {
+        reader.missing(&path, "model_id", "\"provider/model\", such as \"openai/gpt-5\"");
+        return (given, None);
+    };
+    let path = found.path.clone();
+    let model = reader.text(found).filter(|model| check_model(reader, &path, model));
+    if let Some(model) = &model
+        && given.is_none()
+        && !ids::is_id(model)
+    {
+        reader
+            .fault(&path, "a variant's id cannot be made of this model id; give the variant a `variant_id`");
+    }
+    (given, model.map(Rc::from))
+}
+
+pub(super) fn check_model(reader: &mut Reader, path: &str, model: &str) -> bool {
+    let fault = model_fault(model);
+    let holds = fault.is_none();
+    if let Some(fault) = fault {
+        reader.fault(path, fault);
+    }
+    holds
+}
+
+/// What keeps a string from being a variant's model.
+pub(super) fn model_fault(model: &str) -> Option<String> {
+    Some(match model.split_once('/') {
+        None => format!("'{model}' names no provider; write \"provider/model\", such as \"openai/{model}\""),
+        Some((prefix, _)) if PREFIXES.contains(&prefix) => {
+            format!("'{model}' is a router, and a variant's model cannot be one; write \"provider/model\"")
+        }
+        Some((provider, name)) if provider.is_empty() || name.is_empty() => {
+            format!("'{model}' is not complete; write \"provider/model\"")
+        }
+        _ if model.len() > 256 || model.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+            "a model id has no white space and at most 256 bytes".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+pub(super) fn weight(reader: &mut Reader, found: Found) -> Option<Weight> {
+    let wrong = |reader: &mut Reader, what: String| {
+        reader.fault(
+            &found.path,
+            format!("{what}; write a number from 0 to 100 with at most two decimals, without quotes"),
+        );
+        None
+    };
+    let Json::Number(percent) = found.value else {
+        let what = format!("a weight is a number, not {}", found.value.kind());
+        return wrong(reader, what);
+    };
+    if !(0.0..=100.0).contains(&percent) {
+        return wrong(reader, format!("{percent} is no percentage"));
+    }
+    let hundredths = (percent * 100.0).round();
+    // A decimal of two places is off by rounding alone, a third place by 0.1 at least.
+    if (percent * 100.0 - hundredths).abs() > 1e-6 {
+        return wrong(reader, format!("{percent} has more than two decimals"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number from 0 to 10,000"
+    )]
+    Weight::from_hundredths(hundredths as u16)
+}
+
+pub(super) fn check_sum(reader: &mut Reader, path: &str, weights: impl Iterator<Item = Weight>) {
+    let sum: u64 = weights.map(|weight| u64::from(weight.hundredths())).sum();
+    let all = u64::from(Weight::ALL.hundredths());
+    if sum != all {
+        #[expect(clippy::cast_precision_loss, reason = "a sum of weights, shown")]
+        let (percent, off) = (sum as f64 / 100.0, (sum.abs_diff(all)) as f64 / 100.0);
+        let direction = if sum < all { "missing" } else { "too much" };
+        reader.fault(
+            path,
+            format!(
+                "the weights sum to {percent}, not to 100 ({off} {direction}); they are never normalised"
+            ),
+        );
+    }
+}

@@ -34,7 +34,7 @@ use crate::shelf::Stored;
 
 /// Answers a model call.
 pub(super) async fn call(invocation: &Rc<Invocation>, dialect: Dialect) -> Response {
-    let _hold = Invocation::hold();
+    let _hold = invocation.hold();
     match accepted(invocation, dialect).await {
         Ok(accepted) => served(invocation, accepted).await,
         Err(error) => invocation.refuse(&error),

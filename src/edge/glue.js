@@ -21,9 +21,10 @@ globalThis.queueMicrotask = (task) => {
 };
 
 // Keeps the invocation alive until the function that it returns is called, also when the caller goes away.
-export function hold() {
+export function hold(request) {
   let release;
-  waitUntil(new Promise((resolve) => { release = resolve; }));
+  const released = new Promise((resolve) => { release = resolve; });
+  request.signal.addEventListener("abort", () => { waitUntil(released); }, { once: true });
   return release;
 }
 
@@ -115,33 +116,35 @@ function spliced(body, ranges, replacements) {
 // where it is no stream of events. Rejects when the caller leaves first, and then the upstream call ends with the
 // invocation: an abort signal on `fetch` would cost every chunk of the answer a look at it. Redirects are not followed:
 // they would carry the credential to another host.
-export async function exchange(request, url, headers, body, ranges, replacements) {
+export function exchange(request, url, headers, body, ranges, replacements) {
   const sent = fetch(url, {
     method: "POST",
     headers: fields(headers),
     body: spliced(body, ranges, replacements),
     redirect: "manual",
   });
-  return receive(request, await untilLeft(request, sent));
+  return untilLeft(request, sent);
 }
 
-// What `exchange` resolves to, of a response.
-export async function receive(request, upstream) {
-  const type = upstream.headers.get("content-type") ?? "";
-  const summary = `${upstream.status}\n${type}`;
-  if (upstream.ok && /^\s*text\/event-stream/i.test(type)) return [upstream, summary, undefined];
-  return [upstream, summary, await untilLeft(request, wholeBody(upstream))];
+// What `exchange` resolves to, of a response that is at hand.
+export function receive(request, upstream) {
+  return untilLeft(request, Promise.resolve(upstream));
 }
 
-// The body, or null where it broke off.
-function wholeBody(upstream) {
-  return upstream.arrayBuffer().then((body) => new Uint8Array(body), () => null);
-}
-
-function untilLeft({ signal }, promise) {
+function untilLeft({ signal }, sent) {
   return new Promise((resolve, reject) => {
     signal.addEventListener("abort", reject, { once: true });
-    promise.then(resolve, reject);
+    sent.then((upstream) => {
+      const type = upstream.headers.get("content-type") ?? "";
+      const summary = `${upstream.status}\n${type}`;
+      if (upstream.ok && /^\s*text\/event-stream/i.test(type)) {
+        resolve([upstream, summary, undefined]);
+      } else {
+        // A body that broke off is null.
+        const end = (body) => resolve([upstream, summary, body && new Uint8Array(body)]);
+        upstream.arrayBuffer().then(end, () => end(null));
+      }
+    }).catch(reject);
   });
 }
 

@@ -7,7 +7,7 @@ use worker::{Env, js_sys, wasm_bindgen, web_sys};
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
-    pub(super) fn hold() -> Function;
+    pub(super) fn hold(request: &Request) -> Function;
     pub(super) fn watch(names: &str);
     pub(super) fn describe(request: &Request) -> String;
     #[wasm_bindgen(js_name = allHeaders)]

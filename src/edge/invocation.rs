@@ -75,8 +75,8 @@ impl Invocation {
 
     /// Keeps this invocation alive for as long as the guard is: without it, the runtime drops the work of a caller who
     /// leaves, and with it the record.
-    pub(super) fn hold() -> Hold {
-        Hold { release: glue::hold() }
+    pub(super) fn hold(&self) -> Hold {
+        Hold { release: glue::hold(&self.request) }
     }
 
     /// Every header of the request, for conditions that look at them.

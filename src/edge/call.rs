@@ -139,13 +139,14 @@ async fn router(
     gateway: &Gateway,
     name: &str,
 ) -> Result<Stored<Router>, Error> {
-    let names = config::names(invocation);
+    config::preload_names(invocation);
     if is_name(name) {
         caller.check_router(name)?;
         if let Some(router) = config::router(invocation, name).await? {
             return Ok(router);
         }
     }
+    let names = config::names(invocation);
     let models: Vec<String> = gateway.models().collect();
     let known = names.iter().filter(|name| caller.may_name(name)).chain(&models).map(String::as_str);
     let nearest = did_you_mean(&nearest(name, known));

@@ -230,7 +230,14 @@ const NAMES_TTL_MS: u64 = 60_000;
 /// 10 pages of 1,000 names: beyond, a list of routers helps nobody, and each page is an operation that is paid for.
 const MOST_PAGES: usize = 10;
 
-/// The names that are known now; starts a listing that no call waits for where they are old.
+/// Has the names listed once an isolate, so that the first call that misses one finds them. No call waits for it.
+pub(super) fn preload_names(invocation: &Invocation) {
+    if NAMES.with_borrow(|index| index.listing_since == 0) {
+        names(invocation);
+    }
+}
+
+/// The names that are known now, for a call that named none of them; where they are old, has them listed anew.
 pub(super) fn names(invocation: &Invocation) -> Rc<[String]> {
     let now = now();
     let (names, list) = NAMES.with_borrow_mut(|index| {

@@ -69,13 +69,17 @@ export async function readBody(request, limit) {
     if (length > limit) return null;
     chunks.push(chunk);
   }
-  const body = new Uint8Array(length);
+  return joined(chunks);
+}
+
+function joined(chunks) {
+  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
   let offset = 0;
   for (const chunk of chunks) {
-    body.set(chunk, offset);
+    whole.set(chunk, offset);
     offset += chunk.byteLength;
   }
-  return body;
+  return whole;
 }
 
 // Whether the caller has gone away.
@@ -260,18 +264,9 @@ class Tap {
       clearTimeout(timer);
     }
     if (this.outcome === undefined) return this.read();
-    let rest;
-    for (let block; (block = await this.read()) !== undefined; ) {
-      if (rest === undefined) {
-        rest = block.slice();
-      } else {
-        const both = new Uint8Array(rest.length + block.length);
-        both.set(rest);
-        both.set(block, rest.length);
-        rest = both;
-      }
-    }
-    return rest;
+    const blocks = [];
+    for (let block; (block = await this.read()) !== undefined; ) blocks.push(block.slice());
+    return blocks.length > 0 ? joined(blocks) : undefined;
   }
 
   // Lets go of our branch.

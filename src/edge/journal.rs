@@ -119,9 +119,13 @@ impl Journal {
         self.record.error_kind = observed.error;
     }
 
-    /// Closes the record and writes it.
+    /// Closes the record and writes it. The last attempt ended as the call did: a stream that broke was counted as well
+    /// begun.
     pub(super) fn write(mut self, outcome: Outcome, status: Option<u16>) {
         self.record.outcome = outcome;
+        if let Some(last) = self.record.attempts.last_mut() {
+            last.outcome = outcome;
+        }
         self.record.status = status;
         self.record.latency_ms = now().saturating_sub(self.invocation.started);
         let point = self.record.data_point();

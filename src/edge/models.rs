@@ -7,7 +7,7 @@ use super::call::authenticated;
 use super::config;
 use super::invocation::Invocation;
 use super::settings::settings;
-use crate::auth::Caller;
+use crate::auth::Scope;
 use crate::demo::MODELS;
 use crate::error::{Error, ErrorKind};
 use crate::nearest::{did_you_mean, nearest};
@@ -37,7 +37,7 @@ async fn ids(invocation: &Invocation) -> Result<Vec<String>, Error> {
     let names = config::fresh_names(invocation).await?;
     let mut ids: Vec<String> =
         names.iter().filter(|name| caller.may_name(name)).map(|name| format!("turnout/{name}")).collect();
-    if caller.check_model("").is_ok() || caller == Caller::Admin {
+    if caller.check_scope(Scope::Models).is_ok() {
         let (gateway, _) = config::gateway(invocation).await?;
         ids.extend(gateway.models());
         if settings(&invocation.env).demo {

@@ -10,6 +10,7 @@
 
 mod assignment;
 mod auth;
+mod bypass;
 mod call;
 mod condition;
 mod corpus;

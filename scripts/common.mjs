@@ -36,15 +36,16 @@ export async function main(task) {
 /** Running children. Each leads a process group of its own, so that its descendants end with it. */
 const running = new Set();
 
-/** Starts a command without stdin. `onStdout` gets its output instead of the terminal. */
-export function start(command, args, { env = {}, quiet = false, onStdout } = {}) {
+/** Starts a command without stdin. `onStdout` and `onStderr` get what it prints instead of the terminal. */
+export function start(command, args, { env = {}, quiet = false, onStdout, onStderr } = {}) {
   const child = spawn(command, args, {
     cwd: root,
     env: { ...process.env, ...env },
     detached: true,
-    stdio: ["ignore", onStdout ? "pipe" : quiet ? "ignore" : "inherit", quiet ? "ignore" : "inherit"],
+    stdio: ["ignore", onStdout ? "pipe" : quiet ? "ignore" : "inherit", onStderr ? "pipe" : quiet ? "ignore" : "inherit"],
   });
   child.stdout?.setEncoding("utf8").on("data", onStdout);
+  child.stderr?.setEncoding("utf8").on("data", onStderr);
   running.add(child);
   child.exit = new Promise((resolve, reject) => {
     child.on("error", (error) => {
@@ -61,6 +62,15 @@ export function start(command, args, { env = {}, quiet = false, onStdout } = {})
 
 /** Runs a command to its end: its exit code. */
 export const run = (command, args, options) => start(command, args, options).exit;
+
+/** Runs a command to its end, and shows what it printed only where it fails: its exit code. */
+export async function runQuietly(command, args, options) {
+  let printed = "";
+  const child = start(command, args, { ...options, onStdout: (text) => (printed += text), onStderr: (text) => (printed += text) });
+  const code = await child.exit;
+  if (code !== 0) process.stderr.write(printed);
+  return code;
+}
 
 /** What a command prints; undefined where it fails or does not exist. */
 export async function output(command, args) {

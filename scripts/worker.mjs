@@ -5,7 +5,7 @@ import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync 
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 
-import { Refusal, inRoot, root, run, say } from "./common.mjs";
+import { Refusal, inRoot, root, runQuietly, say } from "./common.mjs";
 import { ensureBuildTools } from "./tools.mjs";
 
 /** Everything that the worker is made from. */
@@ -27,9 +27,10 @@ export async function buildWorker() {
     say(`The worker is up to date (${size()}).`);
   } else {
     const { workerBuild, env } = await ensureBuildTools();
-    say("Building the worker (release; a minute or two the first time)…");
+    say("Building the worker (release; a minute or two, several the first time)…");
     rmSync(STAMP, { force: true });
-    const code = await run(workerBuild, ["--release"], { env });
+    // Its bundler warns of each function of glue.js that wasm-bindgen imports by itself; all is well with them.
+    const code = await runQuietly(workerBuild, ["--release"], { env });
     if (code !== 0) throw new Refusal("The worker does not build: the messages above say why.");
     writeFileSync(STAMP, inputs);
     say(`The worker is built (${size()}).`);

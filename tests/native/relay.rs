@@ -312,35 +312,6 @@ fn what_only_looks_like_a_usage_chunk_passes() {
     assert_eq!(relay([named.as_bytes()], false).bytes, named.as_bytes());
 }
 
-#[test]
-fn chunks_that_matter_may_not_be_bypassed() {
-    for (chunk, may) in [
-        ("data: {}\n\n", true),
-        ("data: {}\r\n\r\n", true),
-        ("data: {}\n\ndata: {}\n\n", true),
-        (": keep-alive\n\n", true),
-        (r#"data: {"usage":null,"error" : null,"choices":[{"finish_reason":null}]}"#, false),
-        ("data: {\"usage\":null,\"error\" : null,\"choices\":[{\"finish_reason\": null}]}\n\n", true),
-        ("data: {\"content\":\"\\\"usage\\\": an error, a finish_reason\"}\n\n", true),
-        ("data: {\"usage\":{}}\n\n", false),
-        ("data: {\"usage\" : {}}\n\n", false),
-        ("data: {\"usage\":\n\n", false),
-        ("data: {\"usage\"\n\n", false),
-        ("data: {\"usage\":null}\n\ndata: {\"usage\":{}}\n\n", false),
-        ("data: {\"error\":{}}\n\n", false),
-        ("data: {\"finish_reason\":\"stop\"}\n\n", false),
-        ("data: {\"finish_reason\": \"stop\"}\n\n", false),
-        ("data: [DONE]\n\n", false),
-        ("event: error\ndata: {}\n\n", false),
-        ("data: {}\n", false),
-        ("data: {}", false),
-        ("data: {}\r\r", false),
-        ("", false),
-    ] {
-        assert_eq!(may_bypass(chunk.as_bytes()), may, "{chunk:?}");
-    }
-}
-
 /// One block of a random stream, its line ends still open, and whether a filter withholds it.
 fn block() -> impl Strategy<Value = (String, bool)> {
     let text = "[ -~✓]{0,12}".prop_map(|text| serde_json::to_string(&text).unwrap());

@@ -4,7 +4,6 @@
 //! of it. Out of scope: keeping the last good one when this fails (`edge::config`). What this version cannot do and would
 //! be wrong to ignore (parameters, prompts, ramps) is a fault, not a silence.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::assignment::Weight;
@@ -12,6 +11,7 @@ use crate::condition::Expression;
 use crate::fault::Fault;
 use crate::identity::reference;
 use crate::router::fields::{Found, Reader};
+use crate::router::ids::Taken;
 use crate::router::json::Json;
 use crate::router::{
     Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, variant,
@@ -304,7 +304,7 @@ fn named(
     default: Option<Draft>,
 ) -> (Vec<(Expression, Route)>, Option<Route>) {
     let drafts = default.iter().chain(routes.iter().map(|(_, draft)| draft));
-    let mut taken = ids::unique(reader, drafts.map(|draft| (draft.path.as_str(), draft.given.clone())));
+    let mut taken = Taken::given(reader, drafts.map(|draft| (draft.path.as_str(), draft.given.clone())));
     let default = default.map(|draft| finished(router, draft, &mut taken));
     let routes = routes
         .into_iter()
@@ -313,8 +313,8 @@ fn named(
     (routes, default)
 }
 
-fn finished(router: &str, draft: Draft, taken: &mut HashSet<Rc<str>>) -> Route {
-    let id = draft.given.unwrap_or_else(|| ids::fresh(taken, &draft.derived));
+fn finished(router: &str, draft: Draft, taken: &mut Taken) -> Route {
+    let id = draft.given.unwrap_or_else(|| taken.fresh(&draft.derived));
     let salt = draft.salt.unwrap_or_else(|| format!("{router}/{id}"));
     let mut variants = draft.variants;
     for variant in &mut variants {

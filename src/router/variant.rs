@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::assignment::Weight;
 use crate::router::document::{UNSUPPORTED_ARM, UNSUPPORTED_FAILOVER};
 use crate::router::fields::{Found, Reader};
+use crate::router::ids::Taken;
 use crate::router::json::Json;
 use crate::router::{PREFIXES, Variant, ids};
 
@@ -57,12 +58,12 @@ pub(super) fn read_all(reader: &mut Reader, found: Found) -> Vec<Variant> {
     if parts.iter().all(|part| part.share.is_some()) {
         check_sum(reader, &path, parts.iter().filter_map(|part| part.share));
     }
-    let mut taken = ids::unique(reader, parts.iter().map(|part| (part.path.as_str(), part.given.clone())));
+    let mut taken = Taken::given(reader, parts.iter().map(|part| (part.path.as_str(), part.given.clone())));
     parts
         .into_iter()
         .filter_map(|Part { given, model, share, .. }| {
             let model = model?;
-            let id = given.unwrap_or_else(|| ids::fresh(&mut taken, &model));
+            let id = given.unwrap_or_else(|| taken.fresh(&model));
             Some(Variant { id, model, weight: share?, reference: [0; 8] })
         })
         .collect()

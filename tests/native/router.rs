@@ -288,6 +288,14 @@ fn thousands_of_routes_are_one_router() {
 }
 
 #[test]
+fn repeated_derived_ids_take_no_more_than_their_number() {
+    // Counted anew for each, these would take minutes.
+    let router =
+        valid("r", &of_variants(&std::iter::once("x/a@100").chain(["x/a@0"; 9_999]).collect::<Vec<_>>()));
+    assert_eq!(&*routes(&router)[0].variants[9_999].id, "x/a-10000");
+}
+
+#[test]
 fn names_are_as_the_contract_says() {
     for name in ["a", "0", "user-aware", "a-", &"a".repeat(63)] {
         assert!(is_name(name), "{name}");

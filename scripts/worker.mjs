@@ -43,7 +43,7 @@ export async function buildWorker() {
 /** wasm-bindgen names glue.js once for each function that it imports by itself; wrangler would warn of every one. */
 function sayImportsOnce(file) {
   const code = readFileSync(file, "utf8");
-  writeFileSync(file, code.replace(/("\.\/snippets\/[^"]+":\w+,?\s*)\1+/g, "$1"));
+  writeFileSync(file, code.replace(/("\.\/snippets\/[^"]+":\w+)(?:,\s*\1)+/g, "$1"));
 }
 
 const isBuiltFrom = (inputs) =>

@@ -5,7 +5,6 @@
 
 mod base_url;
 mod document;
-mod fields;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -205,7 +204,7 @@ fn shortened(name: &str) -> String {
 
 impl crate::shelf::Document for Gateway {
     const KEEPS_GOOD: bool = true;
-    const MAX_BYTES: usize = document::MOST_BYTES;
+    const MAX_BYTES: usize = crate::document::MAX_BYTES;
 
     fn parse(_: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
         Gateway::parse(bytes).map(|(gateway, _)| gateway)

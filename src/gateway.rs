@@ -5,7 +5,6 @@
 
 mod base_url;
 mod document;
-mod fields;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -207,7 +206,7 @@ fn shortened(name: &str) -> String {
 
 impl crate::shelf::Document for Gateway {
     const KEEPS_GOOD: bool = true;
-    const MAX_BYTES: usize = document::MOST_BYTES;
+    const MAX_BYTES: usize = crate::document::MAX_BYTES;
 
     fn warnings(&self) -> &[Fault] {
         &self.warnings

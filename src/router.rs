@@ -5,17 +5,16 @@
 
 mod document;
 mod epoch;
-mod fields;
 mod ids;
-mod json;
 mod variant;
 
 use std::rc::Rc;
 
-pub use document::{MAX_BYTES, parse};
+pub use document::parse;
 
 use crate::assignment::{Entrant, Weight};
 use crate::condition::Expression;
+pub use crate::document::MAX_BYTES;
 use crate::fault::Fault;
 
 /// A named definition: what an app names as its `model`.

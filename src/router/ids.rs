@@ -6,7 +6,7 @@ use std::rc::Rc;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::router::fields::{Found, Reader};
+use crate::document::{Found, Reader};
 
 /// `r-` and eight hex digits of the SHA-256 of the condition: content, not position, so that reordering moves nobody.
 pub(super) fn of_condition(source: &str) -> Rc<str> {
@@ -16,12 +16,11 @@ pub(super) fn of_condition(source: &str) -> Rc<str> {
 }
 
 pub(super) fn given(reader: &mut Reader, found: Found) -> Option<Rc<str>> {
-    let path = found.path.clone();
-    let id = reader.text(found)?;
-    if is_id(&id) {
+    let id = reader.text(&found)?;
+    if is_id(id) {
         return Some(id.into());
     }
-    reader.fault(&path, format!("'{id}' cannot be an id; begin with a letter or digit, then letters, digits and ._:/@- (at most 96)"));
+    reader.fault(&found.path, format!("'{id}' cannot be an id; begin with a letter or digit, then letters, digits and ._:/@- (at most 96)"));
     None
 }
 

@@ -4,8 +4,8 @@
 //! [`UsageFilter`] passes all bytes but a usage chunk that we asked for and the caller did not (law 1);
 //! [`may_bypass`] says which chunks need neither. Out of scope: moving bytes (`edge`), failover, translation.
 //!
-//! A stream costs by the event, so JSON is parsed only where it may matter: each event up to the first meaningful one,
-//! and after it only those that show one of the marks below.
+//! A stream costs by the event, so JSON is parsed only where it may matter: each event up to the first meaningful one, and
+//! after it only those that show one of the marks below; of a stream that is merely observed, only those at its end.
 
 mod chat;
 mod filter;

@@ -229,8 +229,6 @@ export function answer(status, headers, body) {
 // Blocks of this size are read from our branch of a stream.
 const BLOCK = 64 * 1024;
 
-// What our branch of a stream gives at a time once the stream has ended.
-const GATHERED = 1024 * 1024;
 // How long our branch may still give what lies there when the caller has left. Then it goes, and the upstream with it.
 const FAREWELL_MS = 20;
 
@@ -276,19 +274,14 @@ class Tap {
   }
 
   // The next block of our branch, but not before the stream has ended or so many milliseconds have passed; at once where
-  // the last block was full, for what is not read lies in memory. Once the stream has ended, many blocks in one.
+  // the last block was full, for what is not read lies in memory.
   async later(milliseconds) {
     if (this.outcome === undefined && !this.more) {
       let timer;
       await Promise.race([this.ended, new Promise((resolve) => { timer = setTimeout(resolve, milliseconds); })]);
       clearTimeout(timer);
     }
-    if (this.outcome === undefined) return this.read();
-    const blocks = [];
-    for (let block, length = 0; length < GATHERED && (block = await this.read()) !== undefined; length += block.length) {
-      blocks.push(block.slice());
-    }
-    return blocks.length > 0 ? joined(blocks) : undefined;
+    return this.read();
   }
 
   // Lets go of our branch.

@@ -38,12 +38,23 @@ pub struct Observed {
     pub error: Option<String>,
 }
 
-/// Reads along with one stream.
+/// Reads along with one stream: its beginning as it comes, up to the first event of note, and its end once it is over.
+/// What lies between is kept and not read, for usage, errors and reasons to finish stand at the end, and an event costs
+/// more to take apart than to keep.
 #[derive(Debug)]
 pub struct Observer {
     decoder: Decoder,
     seen: Seen,
+    /// What came last since the first event of note.
+    tail: Vec<u8>,
+    /// Whether something before the tail was let go.
+    skipped: bool,
 }
+
+/// As much of a stream's end is kept: many times its longest events but for media.
+const TAIL: usize = 64 << 10;
+/// And as much of it is read first: the last three events or so, of which one has the usage where any has.
+const ENDING: usize = 4 << 10;
 
 /// What an event is to the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +70,22 @@ impl Observer {
         Observer {
             decoder: Decoder::new(),
             seen: Seen { dialect, marks: Marks::new(), first: None, observed: Observed::default() },
+            tail: Vec::new(),
+            skipped: false,
         }
     }
 
     /// Takes the next bytes, as many as came.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.push_each(bytes, |_, _| {});
+        if self.seen.first.is_none() {
+            self.push_each(bytes, |_, _| {});
+            return;
+        }
+        self.tail.extend_from_slice(bytes);
+        if self.tail.len() > 2 * TAIL {
+            self.tail.drain(..self.tail.len() - TAIL);
+            self.skipped = true;
+        }
     }
 
     /// The first event of note, once it was seen.
@@ -74,8 +95,35 @@ impl Observer {
 
     /// What was seen, the end of the stream included: an event without its blank line is read if it is whole.
     pub fn finish(mut self) -> Observed {
-        self.finish_each(|_| {});
+        let tail = std::mem::take(&mut self.tail);
+        if !self.ends_with_usage(&tail) {
+            if self.skipped {
+                // What was being read has lost its end.
+                self.push_each(b"\n\n", |_, _| {});
+            }
+            self.push_each(&tail, |_, _| {});
+            self.finish_each(|_| {});
+        }
         self.seen.observed
+    }
+
+    /// Takes what the last few events say, where they say the usage; what is cut off before them is no event.
+    fn ends_with_usage(&mut self, tail: &[u8]) -> bool {
+        let Some(ending) = tail.len().checked_sub(ENDING).and_then(|start| tail.get(start..)) else {
+            return false;
+        };
+        let mut last = Observer::new(self.seen.dialect);
+        last.push_each(ending, |_, _| {});
+        last.finish_each(|_| {});
+        let Observed { usage: Some(usage), done, finish_reason, error, .. } = last.seen.observed else {
+            return false;
+        };
+        let observed = &mut self.seen.observed;
+        observed.usage.get_or_insert_default().merge(usage);
+        observed.done |= done;
+        observed.finish_reason = finish_reason.or(observed.finish_reason.take());
+        observed.error = observed.error.take().or(error);
+        true
     }
 
     /// What is seen in a body that is no stream.

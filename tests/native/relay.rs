@@ -404,3 +404,55 @@ fn most_chunks_of_a_stream_go_around_the_filter() {
     // Of six events: the role, the first content, the reason, the usage and the end are looked at.
     assert_eq!(relay(events.iter().copied(), true).bypassed, events.len() - 5);
 }
+
+/// A stream of so many deltas of some 100 bytes, and then these events.
+fn long(deltas: usize, last: &[String]) -> Vec<u8> {
+    let delta = format!(
+        r#"{{"model":"m","choices":[{{"delta":{{"content":"{}"}},"finish_reason":null}}]}}"#,
+        "word ".repeat(10)
+    );
+    let events = std::iter::repeat_n(&delta, deltas).chain(last);
+    events.map(|event| format!("data: {event}\n\n")).collect::<String>().into_bytes()
+}
+
+#[test]
+fn a_long_stream_is_read_at_its_beginning_and_its_end() {
+    let finish = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#.to_owned();
+    let usage = |padding: usize| {
+        format!(
+            r#"{{"choices":[],"citations":"{}","usage":{{"prompt_tokens":9,"completion_tokens":3}}}}"#,
+            "c".repeat(padding)
+        )
+    };
+    // The usage in the last 4 KiB, in a last event that is longer than that, and before an end that is.
+    for last in [
+        vec![finish.clone(), usage(0)],
+        vec![finish.clone(), usage(20_000)],
+        vec![usage(0), usage(0), finish.clone()],
+    ] {
+        for deltas in [1, 50, 800, 3_000] {
+            let mut stream = long(deltas, &last);
+            stream.extend_from_slice(b"data: [DONE]\n\n");
+            for size in [97, 4_096, 65_536, stream.len()] {
+                let observed = observe(stream.chunks(size));
+                let output = observed.usage.and_then(|usage| usage.output);
+                assert_eq!(
+                    (output, observed.done, observed.meaningful),
+                    (Some(3), true, true),
+                    "{deltas} {size}"
+                );
+                assert_eq!(observed.model.as_deref(), Some("m"));
+                assert_eq!(observed.finish_reason.as_deref(), Some("stop"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_long_stream_that_was_cut_has_no_end() {
+    for deltas in [1, 800, 3_000] {
+        let stream = long(deltas, &[]);
+        let observed = observe(stream[..stream.len() - 20].chunks(1_000));
+        assert_eq!((observed.usage, observed.done, observed.error), (None, false, None), "{deltas}");
+    }
+}

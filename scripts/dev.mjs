@@ -85,7 +85,7 @@ async function answers(url) {
 }
 
 function welcome(base, key) {
-  const body = { model: "turnout/demo", stream: true, user: "ada", messages: [{ role: "user", content: "What does a turnout do?" }] };
+  const body = { model: "turnout/demo", stream: true, user: "bob", messages: [{ role: "user", content: "What does a turnout do?" }] };
   const put = (file) => `npx wrangler kv key put --binding ROUTERS --local router:demo --path ${file}`;
   return `
 Turnout is running.
@@ -93,15 +93,16 @@ Turnout is running.
   Base URL    ${base}/v1
   Admin key   ${key}
 
-Ask the demo router; \`user\` decides the variant (try others than "ada"):
+Ask the demo router; \`user\` decides the variant, which the header x-turnout-variant names (try others than "bob"):
 
-  curl -N ${base}/v1/chat/completions -H 'authorization: Bearer ${key}' -H 'content-type: application/json' -d '${JSON.stringify(body)}'
+  curl -iN ${base}/v1/chat/completions -H 'authorization: Bearer ${key}' -H 'content-type: application/json' -d '${JSON.stringify(body)}'
 
-Promote demo/sage to 100 %, and go back to 50/50 (seen within 10 s, without a restart):
+Promote demo/sage to 100 %, and go back to 50/50. No restart: the first call more than 10 s later still gets what is
+held and has it read again, every call after that gets the new weights:
 
   ${put("demo/promoted.json")}
   ${put("demo/router.json")}
 
-Ctrl-C stops it. The local KV stays in .wrangler/state.
+Each call's record is said in a line here. Ctrl-C stops it; the local KV stays in .wrangler/state.
 `;
 }

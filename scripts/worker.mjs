@@ -32,11 +32,18 @@ export async function buildWorker() {
     // Its bundler warns of each function of glue.js that wasm-bindgen imports by itself; all is well with them.
     const code = await runQuietly(workerBuild, ["--release"], { env });
     if (code !== 0) throw new Refusal("The worker does not build: the messages above say why.");
+    sayImportsOnce(inRoot("build", "index.js"));
     writeFileSync(STAMP, inputs);
     say(`The worker is built (${size()}).`);
   }
   if (gzippedBytes() > MAX_GZIPPED_BYTES)
     throw new Refusal(`The worker is ${size()}, more than the ${kib(MAX_GZIPPED_BYTES)} that it may have: look for a dependency that grew.`);
+}
+
+/** wasm-bindgen names glue.js once for each function that it imports by itself; wrangler would warn of every one. */
+function sayImportsOnce(file) {
+  const code = readFileSync(file, "utf8");
+  writeFileSync(file, code.replace(/("\.\/snippets\/[^"]+":\w+)(?:,\s*\1)+/g, "$1"));
 }
 
 const isBuiltFrom = (inputs) =>

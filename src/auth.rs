@@ -94,7 +94,10 @@ impl Scope {
 }
 
 /// A client key's record in KV: everything about it but the key.
+///
+/// A field that is not known is a fault, so that a typo in `routers` or `revoked` admits nobody instead of everybody.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KeyRecord {
     /// Its id, which records carry.
     pub id: String,
@@ -111,7 +114,7 @@ pub struct KeyRecord {
     #[serde(default)]
     pub tier: Option<String>,
     /// Seconds since 1970 from which it is refused.
-    #[serde(default)]
+    #[serde(default, alias = "expiresAt")]
     pub expires_at: Option<u64>,
     /// Refused now and for ever.
     #[serde(default)]
@@ -215,6 +218,12 @@ impl crate::shelf::Document for KeyRecord {
     // A key's record that cannot be read admits nobody: falling back to an older one could revive a revoked key.
     const KEEPS_GOOD: bool = false;
     const MAX_BYTES: usize = 16 << 10;
+    // A revoked key is refused within a minute, also by an isolate that has slept.
+    const MOST_STALE: Option<u64> = Some(60_000);
+
+    fn warnings(&self) -> &[Fault] {
+        &[]
+    }
 
     fn parse(_: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
         KeyRecord::parse(bytes).map_err(|fault| vec![fault])

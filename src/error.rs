@@ -40,8 +40,6 @@ pub enum ErrorKind {
     UpstreamModel,
     /// The upstream could not be reached, or broke before its answer began.
     UpstreamUnreachable,
-    /// A fault of ours.
-    Internal,
 }
 
 /// A refusal, in no dialect yet.
@@ -92,7 +90,6 @@ impl ErrorKind {
             ErrorKind::MethodNotAllowed(_) => 405,
             ErrorKind::InvalidRouter | ErrorKind::InvalidGateway | ErrorKind::ConfigUnavailable => 503,
             ErrorKind::UpstreamCredentials | ErrorKind::UpstreamModel | ErrorKind::UpstreamUnreachable => 502,
-            ErrorKind::Internal => 500,
         }
     }
 
@@ -115,7 +112,6 @@ impl ErrorKind {
             ErrorKind::UpstreamCredentials => "upstream_credentials",
             ErrorKind::UpstreamModel => "upstream_model",
             ErrorKind::UpstreamUnreachable => "upstream_unreachable",
-            ErrorKind::Internal => "internal_error",
         }
     }
 

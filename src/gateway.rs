@@ -5,7 +5,6 @@
 
 mod base_url;
 mod document;
-mod fields;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +25,8 @@ pub struct Gateway {
     downstreams: BTreeMap<String, Downstream>,
     /// A listed model to the first downstream, in the document's order, that lists it.
     listed: BTreeMap<String, String>,
+    /// What is odd in the document.
+    warnings: Vec<Fault>,
 }
 
 /// An endpoint that serves models.
@@ -130,7 +131,7 @@ impl Gateway {
         let builtins = PROVIDERS.iter().map(Downstream::builtin);
         let downstreams =
             builtins.chain(configured).map(|downstream| (downstream.id.clone(), downstream)).collect();
-        Gateway { downstreams, listed }
+        Gateway { downstreams, listed, warnings: Vec::new() }
     }
 
     /// The three ids that are most like `id`; another name of a provider stands for its id.
@@ -205,9 +206,13 @@ fn shortened(name: &str) -> String {
 
 impl crate::shelf::Document for Gateway {
     const KEEPS_GOOD: bool = true;
-    const MAX_BYTES: usize = document::MOST_BYTES;
+    const MAX_BYTES: usize = crate::document::MAX_BYTES;
+
+    fn warnings(&self) -> &[Fault] {
+        &self.warnings
+    }
 
     fn parse(_: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
-        Gateway::parse(bytes).map(|(gateway, _)| gateway)
+        Gateway::parse(bytes).map(|(gateway, warnings)| Gateway { warnings, ..gateway })
     }
 }

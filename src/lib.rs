@@ -4,6 +4,7 @@
 //! Everything but `edge` is pure: no IO, clock, randomness, global or `async`; `now`, seeds and secrets are arguments.
 
 pub mod dialect;
+pub mod document;
 pub mod endpoint;
 pub mod error;
 pub mod fault;

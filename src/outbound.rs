@@ -37,6 +37,21 @@ pub struct Outbound {
     pub asked_usage: bool,
 }
 
+impl Outbound {
+    /// Whether bytes of the upstream's show the credential that it was sent. Providers mask the middle of it: its beginning
+    /// is enough.
+    pub fn is_revealed_by(&self, bytes: &[u8]) -> bool {
+        let sent = self.headers.iter().filter(|(name, _)| matches!(*name, "authorization" | "api-key"));
+        sent.map(|(_, value)| value.rsplit_once(' ').map_or(value.as_str(), |(_, key)| key)).any(|key| {
+            let shown = key.as_bytes().get(..SHOWN_AT_LEAST).unwrap_or(key.as_bytes());
+            memchr::memmem::find(bytes, shown).is_some()
+        })
+    }
+}
+
+/// Bytes of a key that no error of a provider says by chance, but for the prefix that all its keys have.
+const SHOWN_AT_LEAST: usize = 8;
+
 /// What the call's context, rather than its body, says of the sending.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sending<'a> {

@@ -5,17 +5,16 @@
 
 mod document;
 mod epoch;
-mod fields;
 mod ids;
-mod json;
 mod variant;
 
 use std::rc::Rc;
 
-pub use document::{MAX_BYTES, parse};
+pub use document::parse;
 
 use crate::assignment::{Entrant, Weight};
 use crate::condition::Expression;
+pub use crate::document::MAX_BYTES;
 use crate::fault::Fault;
 
 /// A named definition: what an app names as its `model`.
@@ -129,9 +128,9 @@ pub fn named_by(model: &str) -> Option<&str> {
 /// What precedes a router's name in a `model`; no provider can have one of these ids.
 pub const PREFIXES: [&str; 3] = ["turnout", "inworld", "routers"];
 
-/// Whether a string can be a variant's model: `provider/model`, never a router.
+/// Whether what a rule gives can be a variant and its model: `provider/model`, never a router, and of the form of an id.
 pub fn is_model(model: &str) -> bool {
-    variant::model_fault(model).is_none()
+    variant::model_fault(model).is_none() && ids::is_id(model)
 }
 
 impl Router {
@@ -148,6 +147,10 @@ impl Router {
 impl crate::shelf::Document for Router {
     const KEEPS_GOOD: bool = true;
     const MAX_BYTES: usize = MAX_BYTES;
+
+    fn warnings(&self) -> &[Fault] {
+        &self.warnings
+    }
 
     fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
         parse(name, bytes)

@@ -20,10 +20,14 @@ use crate::fault::Fault;
 pub trait Document: Sized {
     /// Reads the document stored under `name`, or says everything that is wrong with it.
     fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>>;
+    /// What is odd in the document and harmless to traffic: logged, once for each version of it.
+    fn warnings(&self) -> &[Fault];
     /// Whether a copy of the newest valid bytes is stored beside it, and goes on serving when newer ones do not validate.
     const KEEPS_GOOD: bool;
     /// Bytes beyond which a value is refused unread.
     const MAX_BYTES: usize;
+    /// Milliseconds after which a document that is held is not served any more without a look at KV; `None` for never.
+    const MOST_STALE: Option<u64> = None;
 }
 
 /// A valid document, and what is known of how it was stored.
@@ -74,7 +78,7 @@ pub enum Look<T> {
         /// Whether this call is to start a reading.
         refresh: bool,
     },
-    /// Nothing is known: read, and wait for it.
+    /// Nothing is known, or nothing that may still be used: read, and wait for it.
     Miss,
 }
 
@@ -99,10 +103,10 @@ pub enum Reading {
 pub enum Next {
     /// Nothing.
     Done,
-    /// Log this: the newest bytes do not validate, and an older document goes on serving or there is none.
-    Log(String),
     /// Store these bytes as the last good ones, unless they are: a hand edit was validated for the first time here.
     KeepGood(Vec<u8>),
+    /// Delete the last good copy: the document was deleted, and shall not come back when its name is used again.
+    ForgetGood,
     /// Read the last good copy and hand it to [`Shelf::settle_good`] with this.
     LoadGood(Rejected),
 }
@@ -112,13 +116,6 @@ pub enum Next {
 pub struct Rejected {
     digest: [u8; 32],
     faults: Vec<Fault>,
-}
-
-impl Rejected {
-    /// What is wrong, in one line.
-    pub fn summary(&self) -> String {
-        summary(&self.faults)
-    }
 }
 
 /// Documents of one kind, by name.
@@ -135,6 +132,8 @@ struct Entry<T> {
     checked_at: u64,
     refreshing_since: Option<u64>,
     used_at: u64,
+    /// What nobody has been told yet.
+    unlogged: Option<String>,
 }
 
 /// Names that an isolate holds at the most: beyond, the quarter that was not used for longest goes. Bounds the memory that a
@@ -155,7 +154,13 @@ impl<T: Document> Shelf<T> {
     pub fn look(&mut self, name: &str, now: u64, ttl: u64) -> Look<T> {
         let Some(entry) = self.entries.get_mut(name) else { return Look::Miss };
         entry.used_at = now;
-        let stale = now.saturating_sub(entry.checked_at) >= ttl;
+        let age = now.saturating_sub(entry.checked_at);
+        let stale = age >= ttl;
+        // A call waits for no refresh of what it has; an absence and a fault are nothing to have.
+        let has_something = matches!(entry.state, State::Present(_));
+        if stale && (!has_something || T::MOST_STALE.is_some_and(|most| age >= most)) {
+            return Look::Miss;
+        }
         let idle =
             entry.refreshing_since.is_none_or(|since| now.saturating_sub(since) >= REFRESH_PATIENCE_MS);
         let refresh = stale && idle;
@@ -170,13 +175,19 @@ impl<T: Document> Shelf<T> {
         self.entries.get(name).map(|entry| entry.state.clone())
     }
 
+    /// What is wrong or odd with the document that was read last, in one line; said once.
+    pub fn take_log(&mut self, name: &str) -> Option<String> {
+        self.entries.get_mut(name)?.unlogged.take()
+    }
+
     /// Takes in a reading.
     pub fn settle(&mut self, name: &str, now: u64, reading: Reading) -> Next {
         let (bytes, revision) = match reading {
             Reading::Value { bytes, revision } => (bytes, revision),
             Reading::Absent => {
+                let was_there = matches!(self.known(name), Some(State::Present(_)));
                 self.put(name, now, State::Absent, None);
-                return Next::Done;
+                return if was_there && T::KEEPS_GOOD { Next::ForgetGood } else { Next::Done };
             }
             Reading::Unavailable => {
                 // What is held goes on serving and is tried again after its TTL; a failure is never held as an absence.
@@ -185,7 +196,14 @@ impl<T: Document> Shelf<T> {
             }
         };
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
-        if self.entries.get(name).is_some_and(|entry| entry.digest == Some(digest)) {
+        if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.digest == Some(digest)) {
+            // Control may have numbered what was a hand edit.
+            if let (State::Present(stored), Some(revision)) = (&mut entry.state, revision)
+                && stored.fault.is_none()
+                && *stored.revision != *revision
+            {
+                stored.revision = revision.into();
+            }
             self.checked(name, now);
             return Next::Done;
         }
@@ -193,8 +211,11 @@ impl<T: Document> Shelf<T> {
             Ok(value) => {
                 let hand_edited = revision.is_none();
                 let revision = revision.unwrap_or_else(|| hand_revision(&digest)).into();
+                let odd =
+                    (!value.warnings().is_empty()).then(|| format!("odd: {}", summary(value.warnings())));
                 let stored = Stored { value: Rc::new(value), revision, fault: None };
                 self.put(name, now, State::Present(stored), Some(digest));
+                self.log(name, odd);
                 if hand_edited && T::KEEPS_GOOD { Next::KeepGood(bytes) } else { Next::Done }
             }
             Err(faults) => self.reject(name, now, Rejected { digest, faults }),
@@ -202,25 +223,22 @@ impl<T: Document> Shelf<T> {
     }
 
     fn reject(&mut self, name: &str, now: u64, rejected: Rejected) -> Next {
-        match self.known(name) {
-            _ if !T::KEEPS_GOOD => {
-                let log = rejected.summary();
-                self.put(name, now, State::Invalid(rejected.faults.into()), Some(rejected.digest));
-                Next::Log(log)
-            }
+        let state = match self.known(name) {
+            _ if !T::KEEPS_GOOD => State::Invalid(rejected.faults.clone().into()),
             Some(State::Present(good)) => {
-                let log = rejected.summary();
-                let fault = Some(log.as_str().into());
-                self.put(name, now, State::Present(Stored { fault, ..good }), Some(rejected.digest));
-                Next::Log(log)
+                State::Present(Stored { fault: Some(summary(&rejected.faults).into()), ..good })
             }
-            _ => Next::LoadGood(rejected),
-        }
+            _ => return Next::LoadGood(rejected),
+        };
+        self.put(name, now, state, Some(rejected.digest));
+        self.log(name, Some(not_valid(&rejected.faults)));
+        Next::Done
     }
 
     /// Takes in the reading of the last good copy, after bytes that did not validate.
     pub fn settle_good(&mut self, name: &str, now: u64, rejected: Rejected, good: Reading) {
         let Rejected { digest, faults } = rejected;
+        let log = not_valid(&faults);
         let state = match good {
             Reading::Value { bytes, revision } => match parse::<T>(name, &bytes) {
                 Ok(value) => {
@@ -239,6 +257,13 @@ impl<T: Document> Shelf<T> {
             }
         };
         self.put(name, now, state, Some(digest));
+        self.log(name, Some(log));
+    }
+
+    fn log(&mut self, name: &str, what: Option<String>) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.unlogged = what;
+        }
     }
 
     fn put(&mut self, name: &str, now: u64, state: State<T>, digest: Option<[u8; 32]>) {
@@ -246,7 +271,7 @@ impl<T: Document> Shelf<T> {
             self.evict();
         }
         let used_at = self.entries.get(name).map_or(now, |entry| entry.used_at);
-        let entry = Entry { state, digest, checked_at: now, refreshing_since: None, used_at };
+        let entry = Entry { state, digest, checked_at: now, refreshing_since: None, used_at, unlogged: None };
         self.entries.insert(name.to_owned(), entry);
     }
 
@@ -284,6 +309,10 @@ fn parse<T: Document>(name: &str, bytes: &[u8]) -> Result<T, Vec<Fault>> {
 pub fn hand_revision(digest: &[u8; 32]) -> String {
     let (start, _) = digest.split_at(4);
     format!("h-{}", HEXLOWER.encode(start))
+}
+
+fn not_valid(faults: &[Fault]) -> String {
+    format!("not valid: {}", faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "))
 }
 
 /// The faults in one line, the first few in full.

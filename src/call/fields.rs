@@ -140,12 +140,20 @@ impl Fields {
             }
         }
         fields.metadata = merged_metadata(metadata, metadata_over)?;
+        if fields.model.len() > LONGEST_MODEL {
+            let message =
+                format!("`model` is {} bytes long; names have at most {LONGEST_MODEL}.", fields.model.len());
+            return Err(Error::invalid("model", message));
+        }
         if fields.model.is_empty() {
             return Err(no_model());
         }
         Ok(fields)
     }
 }
+
+/// The longest name of a model, in bytes: it is said again in headers and errors.
+const LONGEST_MODEL: usize = 256;
 
 fn no_model() -> Error {
     let message =

@@ -1,6 +1,6 @@
 //! One model call, from its bytes to its record.
 //!
-//! 1. Who calls: 401, 403.
+//! 1. Who calls: 401, 503.
 //! 2. What they send: 400, 413.
 //! 3. What they name: 404, 403, 503.
 //! 4. Which variant: cannot fail.
@@ -11,6 +11,7 @@
 
 use std::rc::Rc;
 
+use futures::future::join;
 use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::JsCast;
 use worker::web_sys::Response;
@@ -18,15 +19,16 @@ use worker::web_sys::Response;
 use super::invocation::{Invocation, error_headers, resolved};
 use super::journal::Journal;
 use super::settings::{setting, settings};
-use super::{config, demo, glue, stream};
-use crate::auth::{Caller, KeyDigest, presented};
+use super::stream::{self, Answer};
+use super::{config, demo, glue};
+use crate::auth::{Caller, KeyDigest, Scope, presented};
 use crate::call::Call;
 use crate::decision::{Circumstances, Decision, decide};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::{DEMO, Gateway};
 use crate::identity::Unit;
-use crate::nearest::{did_you_mean, nearest};
+use crate::nearest::{did_you_mean, nearest, shortened};
 use crate::outbound::{Outbound, Sending, outbound};
 use crate::record::Outcome;
 use crate::router::{Router, UsageMode, is_name, named_by};
@@ -61,7 +63,14 @@ async fn accepted(invocation: &Rc<Invocation>, dialect: Dialect) -> Result<Accep
     let raw = body(invocation).await?;
     let call = Call::parse(raw.to_vec())?;
     // 3.
-    let (gateway, gateway_fault) = config::gateway(invocation).await?;
+    // A cold isolate reads the gateway and a router that is named by prefix at the same time.
+    let warm = async {
+        if let Some(name) = named_by(call.model()).filter(|name| is_name(name) && caller.may_name(name)) {
+            config::warm(invocation, name).await;
+        }
+    };
+    let (gateway, ()) = join(config::gateway(invocation), warm).await;
+    let (gateway, gateway_fault) = gateway?;
     let router = match router_named(call.model(), &gateway) {
         Some(name) => Some(router(invocation, &caller, &gateway, name).await?),
         None => caller.check_model(call.model()).map(|()| None)?,
@@ -89,11 +98,13 @@ async fn accepted(invocation: &Rc<Invocation>, dialect: Dialect) -> Result<Accep
 pub(super) async fn authenticated(invocation: &Invocation) -> Result<Caller, Error> {
     let settings = settings(&invocation.env);
     let keys = presented(|name| invocation.header(name));
-    for key in &keys {
-        let digest = KeyDigest::of(key);
-        if settings.admin.is_some_and(|admin| admin.matches(&digest)) {
-            return Ok(Caller::Admin);
-        }
+    let digests: Vec<KeyDigest> = keys.iter().map(|key| KeyDigest::of(key)).collect();
+    if let Some(admin) = settings.admin
+        && digests.iter().any(|digest| admin.matches(digest))
+    {
+        return Ok(Caller::Admin);
+    }
+    for digest in digests {
         if let Some(record) = config::key_record(invocation, &digest.storage_key()).await? {
             return Caller::holding(record, invocation.started / 1000);
         }
@@ -101,8 +112,8 @@ pub(super) async fn authenticated(invocation: &Invocation) -> Result<Caller, Err
     Err(match (settings.admin, keys.is_empty()) {
         (None, _) => Error::new(
             ErrorKind::NotConfigured,
-            "No credentials are configured, so every call is refused. Set ADMIN_KEY: `npx wrangler secret put \
-             ADMIN_KEY`, or a line ADMIN_KEY=… in .dev.vars for local use.",
+            "ADMIN_KEY is not set, and no other key that was sent is known, so the call is refused. Set it: `npx \
+             wrangler secret put ADMIN_KEY`, or a line ADMIN_KEY=… in .dev.vars for local use.",
         ),
         (Some(_), true) => Error::new(
             ErrorKind::InvalidKey,
@@ -147,14 +158,24 @@ async fn router(
         }
     }
     let names = config::names(invocation);
-    let models: Vec<String> = gateway.models().collect();
+    let models = models(invocation, caller, gateway);
     let known = names.iter().filter(|name| caller.may_name(name)).chain(&models).map(String::as_str);
     let nearest = did_you_mean(&nearest(name, known));
     let message = format!(
-        "There is no router '{name}' and no model of that name.{nearest} A router is named as `turnout/<name>`, a \
-         model as `provider/model`."
+        "There is no router '{}' and no model of that name.{nearest} A router is named as `turnout/<name>`, a model as \
+         `provider/model`.",
+        shortened(name)
     );
     Err(Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) })
+}
+
+/// The models by name that the caller may call.
+pub(super) fn models(invocation: &Invocation, caller: &Caller, gateway: &Gateway) -> Vec<String> {
+    if caller.check_scope(Scope::Models).is_err() {
+        return Vec::new();
+    }
+    let demo = if settings(&invocation.env).demo { crate::demo::MODELS } else { &[] };
+    gateway.models().chain(demo.iter().map(|model| model.id.to_owned())).collect()
 }
 
 fn decision(invocation: &Invocation, dialect: Dialect, call: &Call, router: Option<&Router>) -> Decision {
@@ -179,32 +200,20 @@ fn decision(invocation: &Invocation, dialect: Dialect, call: &Call, router: Opti
 async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
     let Accepted { call, raw, gateway, model, direct, usage, mut journal } = accepted;
     let Some(model) = model else {
-        let message = "No route matched. Configure a default route or adjust conditions.";
-        return refused(journal, &Error::new(ErrorKind::NoRouteMatched, message));
+        let error = no_route_matched(journal.notes());
+        return refused(journal, &error);
     };
-    if let Some(name) = model.strip_prefix(DEMO).and_then(|rest| rest.strip_prefix('/')) {
-        if !settings(&invocation.env).demo {
-            return refused(journal, &demo::off(&model));
-        }
-        journal.attempt_begins(DEMO, name, Dialect::OpenAi);
-        return match demo::answer(invocation, &call, name).await {
-            Ok(answer) => stream::relayed(invocation, journal, answer, false),
-            Err(_) => left(journal),
-        };
-    }
     // 5.
-    let target =
-        match gateway.by_listed_model(&model).filter(|_| direct).map_or_else(|| gateway.target(&model), Ok) {
-            Ok(target) => target,
-            Err(error) if direct => return refused(journal, &error),
-            Err(error) => {
-                let error = Error::new(
-                    ErrorKind::UpstreamModel,
-                    format!("No downstream serves this variant: {}", error.message),
-                );
-                return refused(journal, &error);
-            }
-        };
+    let listed = gateway.by_listed_model(&model).filter(|_| direct);
+    if listed.is_none()
+        && let Some(name) = model.strip_prefix(DEMO).and_then(|rest| rest.strip_prefix('/'))
+    {
+        return demonstrated(invocation, journal, &call, name, direct).await;
+    }
+    let target = match listed.map_or_else(|| gateway.target(&model), Ok) {
+        Ok(target) => target,
+        Err(error) => return refused(journal, &unserved(error, direct)),
+    };
     let forwarded: Vec<(&str, &str)> =
         invocation.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let sending = Sending { forwarded: &forwarded, usage_as_asked: usage == UsageMode::AsAsked, direct };
@@ -214,9 +223,15 @@ async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
     };
     // 6.
     journal.attempt_begins(&target.downstream.id, target.model, Dialect::OpenAi);
-    match resolved(send(invocation, &raw, &outbound)).await {
+    let sent = send(invocation, call.stream(), &raw, &outbound);
+    // An upstream may think for minutes; nothing of the body is needed any more.
+    drop((call, raw));
+    match resolved(sent).await {
         // 7 and 8.
-        Ok(answer) => stream::relayed(invocation, journal, answer, outbound.asked_usage),
+        Ok(answer) => {
+            let reveals = |bytes: &[u8]| outbound.is_revealed_by(bytes);
+            stream::relayed(invocation, journal, &Answer::new(&answer), outbound.asked_usage, reveals)
+        }
         Err(_) if invocation.left() => left(journal),
         Err(_) => {
             journal.attempt_ends(None, Outcome::Unreachable);
@@ -227,6 +242,40 @@ async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
     }
 }
 
+/// A demo model's answer, or why there is none.
+async fn demonstrated(
+    invocation: &Rc<Invocation>,
+    mut journal: Journal,
+    call: &Call,
+    name: &str,
+    direct: bool,
+) -> Response {
+    if !settings(&invocation.env).demo {
+        return refused(journal, &unserved(demo::off(name), direct));
+    }
+    journal.attempt_begins(DEMO, name, Dialect::OpenAi);
+    match demo::answer(invocation, call, name).await {
+        Ok(answer) => stream::relayed(invocation, journal, &Answer::new(&answer), false, |_| false),
+        Err(_) => left(journal),
+    }
+}
+
+fn no_route_matched(notes: &[String]) -> Error {
+    let mut message = "No route matched. Configure a default route or adjust conditions.".to_owned();
+    if !notes.is_empty() {
+        message.push_str(&format!(" ({})", notes.join("; ")));
+    }
+    Error::new(ErrorKind::NoRouteMatched, message)
+}
+
+/// Why nobody serves a model: the caller's mistake where the caller named it, else the operator's.
+fn unserved(error: Error, direct: bool) -> Error {
+    if direct {
+        return Error { param: Some("model".to_owned()), ..error };
+    }
+    Error::new(ErrorKind::UpstreamModel, format!("No downstream serves this variant: {}", error.message))
+}
+
 /// The caller left before there was an answer. Nobody sees this one; its status is the one that nginx logs for it.
 fn left(mut journal: Journal) -> Response {
     journal.attempt_ends(None, Outcome::ClientCancelled);
@@ -234,7 +283,12 @@ fn left(mut journal: Journal) -> Response {
     glue::answer(499, "", "")
 }
 
-fn send(invocation: &Invocation, raw: &Uint8Array, outbound: &Outbound) -> worker::js_sys::Promise {
+fn send(
+    invocation: &Invocation,
+    streamed: bool,
+    raw: &Uint8Array,
+    outbound: &Outbound,
+) -> worker::js_sys::Promise {
     let mut headers = String::with_capacity(256);
     for (name, value) in &outbound.headers {
         if !headers.is_empty() {
@@ -252,7 +306,7 @@ fn send(invocation: &Invocation, raw: &Uint8Array, outbound: &Outbound) -> worke
         ranges.extend(triple.map(|number| u32::try_from(number).unwrap_or(u32::MAX)));
         replacements.extend_from_slice(splice.with.as_bytes());
     }
-    glue::exchange(&invocation.request, &outbound.url, &headers, raw, &ranges, &replacements)
+    glue::exchange(&invocation.request, streamed, &outbound.url, &headers, raw, &ranges, &replacements)
 }
 
 /// Refused by us after the decision.

@@ -112,6 +112,11 @@ pub(super) async fn router(invocation: &Invocation, name: &str) -> Result<Option
     }
 }
 
+/// Reads a router where this isolate does not hold it yet.
+pub(super) async fn warm(invocation: &Invocation, name: &str) {
+    let _ = find::<Router>(invocation, name).await;
+}
+
 /// The record of a client key, by its key in KV; `None` where there is none that can be read.
 pub(super) async fn key_record(invocation: &Invocation, key: &str) -> Result<Option<Rc<KeyRecord>>, Error> {
     match find::<KeyRecord>(invocation, key).await {
@@ -151,47 +156,49 @@ async fn find<T: Shelved>(invocation: &Invocation, name: &str) -> Option<State<T
     }
 }
 
-/// Bytes to be stored as the last good ones, and where.
+/// Bytes to be stored as the last good ones, and where; none where the document was deleted.
 struct Good {
     key: String,
-    bytes: Vec<u8>,
+    bytes: Option<Vec<u8>>,
 }
 
 /// Reads a document, and its last good copy where that is wanted. What comes back is left to be stored.
 async fn refreshed<T: Shelved>(env: &Env, name: &str) -> Option<Good> {
     let key = T::key(name);
     let reading = read(env, &key, T::MAX_BYTES).await;
-    match T::shelf(|shelf| shelf.settle(name, now(), reading)) {
+    let good = match T::shelf(|shelf| shelf.settle(name, now(), reading)) {
         Next::Done => None,
-        Next::Log(faults) => {
-            console_warn!("'{key}' is not valid: {faults}");
-            None
-        }
-        Next::KeepGood(bytes) => Some(Good { key: T::good_key(name), bytes }),
+        Next::KeepGood(bytes) => Some(Good { key: T::good_key(name), bytes: Some(bytes) }),
+        Next::ForgetGood => Some(Good { key: T::good_key(name), bytes: None }),
         Next::LoadGood(rejected) => {
-            console_warn!("'{key}' is not valid: {}", rejected.summary());
             let good = read(env, &T::good_key(name), T::MAX_BYTES).await;
             T::shelf(|shelf| shelf.settle_good(name, now(), rejected, good));
             None
         }
+    };
+    if let Some(log) = T::shelf(|shelf| shelf.take_log(name)) {
+        console_warn!("'{key}' is {log}");
     }
+    good
 }
 
 /// Stores a last good copy, unless it is the stored one: many isolates validate the same hand edit.
 async fn keep(env: &Env, name: &str, good: Option<Good>) {
     let Some(Good { key, bytes }) = good else { return };
-    if let Reading::Value { bytes: stored, .. } = read(env, &key, bytes.len()).await
-        && stored == bytes
-    {
-        return;
-    }
-    let written = match glue::write_key(env, &key, &bytes) {
+    let written = match bytes {
+        None => glue::delete_key(env, &key),
+        Some(bytes) => match read(env, &key, bytes.len()).await {
+            Reading::Value { bytes: stored, .. } if stored == bytes => return,
+            _ => glue::write_key(env, &key, &bytes),
+        },
+    };
+    let written = match written {
         Ok(promise) => resolved(promise).await,
         Err(error) => Err(error),
     };
     if written.is_err() {
         console_warn!(
-            "the last good copy of '{name}' could not be stored under '{key}'; the next isolate tries again"
+            "the last good copy of '{name}' under '{key}' could not be changed; the next isolate tries again"
         );
     }
 }

@@ -7,11 +7,12 @@ use super::invocation::{Invocation, resolved};
 use crate::call::Call;
 use crate::demo::{Answer, DemoRequest};
 use crate::error::{Error, ErrorKind};
+use crate::gateway::DEMO;
 
 /// What a call to a demo model is told where there are none.
 pub(super) fn off(model: &str) -> Error {
     let message = format!(
-        "'{model}' is a demo model, and those are off here; set the variable DEMO to `on` to have them."
+        "'{DEMO}/{model}' is a demo model, and those are off here; set the variable DEMO to `on` to have them."
     );
     Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) }
 }
@@ -41,5 +42,5 @@ pub(super) async fn answer(invocation: &Invocation, call: &Call, model: &str) ->
             glue::drip(&texts.join("\0"), &delays)
         }
     };
-    resolved(glue::receive(&invocation.request, &upstream)).await
+    resolved(glue::receive(&invocation.request, call.stream(), &upstream)).await
 }

@@ -1,7 +1,7 @@
 // What is cheaper on this side of the border. Every crossing between JavaScript and wasm costs, so what belongs together
 // crosses together, as lines of one string; and streams are moved here, where workerd can move them by itself.
 //
-// No decision is made in this file: it reads, sends and moves what Rust says.
+// Little is decided in this file: what is a stream, which headers are an upstream's own, which chunks need no look.
 
 import { waitUntil } from "cloudflare:workers";
 
@@ -24,8 +24,14 @@ globalThis.queueMicrotask = (task) => {
 export function hold(request) {
   let release;
   const released = new Promise((resolve) => { release = resolve; });
-  request.signal.addEventListener("abort", () => { waitUntil(released); }, { once: true });
+  whenLeft(request, () => { waitUntil(released); });
   return release;
+}
+
+// Calls back once the caller has gone away; at once where it has already, for a signal tells only those who wait for it.
+function whenLeft({ signal }, callback) {
+  if (signal.aborted) callback();
+  else signal.addEventListener("abort", callback, { once: true });
 }
 
 // ---- The request ----
@@ -116,40 +122,47 @@ function spliced(body, ranges, replacements) {
   return out;
 }
 
-// Sends a call: `[response, summary, body]`. The summary is its status and content type, a line each; the body is there
-// where it is no stream of events. Rejects when the caller leaves first, and then the upstream call ends with the
-// invocation: an abort signal on `fetch` would cost every chunk of the answer a look at it. Redirects are not followed:
-// they would carry the credential to another host.
-export function exchange(request, url, headers, body, ranges, replacements) {
-  const sent = fetch(url, {
+// Sends a call: `[response, summary, body]`. The summary is its status and content type, a line each; the body is
+// undefined where it is a stream, and null where it broke off. Rejects when the caller leaves first, and then the upstream
+// call ends with the invocation: an abort signal on `fetch` would cost every chunk of the answer a look at it. Redirects
+// are not followed: they would carry the credential to another host.
+export function exchange(request, streamed, url, headers, body, ranges, replacements) {
+  return received(request, streamed, () => fetch(url, {
     method: "POST",
     headers: fields(headers),
     body: spliced(body, ranges, replacements),
     redirect: "manual",
-  });
-  return untilLeft(request, sent);
+  }));
 }
 
 // What `exchange` resolves to, of a response that is at hand.
-export function receive(request, upstream) {
-  return untilLeft(request, Promise.resolve(upstream));
+export function receive(request, streamed, upstream) {
+  return received(request, streamed, async () => upstream);
 }
 
-function untilLeft({ signal }, sent) {
+function received(request, streamed, send) {
   return new Promise((resolve, reject) => {
-    signal.addEventListener("abort", reject, { once: true });
-    sent.then((upstream) => {
+    whenLeft(request, reject);
+    if (request.signal.aborted) return;
+    send().then((upstream) => {
+      const { status, ok, body } = upstream;
+      // Of such a status no response can be made.
+      if (status < 200 || status > 599) throw new RangeError(`status ${status}`);
       const type = upstream.headers.get("content-type") ?? "";
-      const summary = `${upstream.status}\n${type}`;
-      if (upstream.ok && /^\s*text\/event-stream/i.test(type)) {
+      const summary = `${status}\n${type}`;
+      if (ok && body !== null && isStream(type, streamed)) {
         resolve([upstream, summary, undefined]);
       } else {
-        // A body that broke off is null.
-        const end = (body) => resolve([upstream, summary, body && new Uint8Array(body)]);
+        const end = (bytes) => resolve([upstream, summary, bytes && new Uint8Array(bytes)]);
         upstream.arrayBuffer().then(end, () => end(null));
       }
     }).catch(reject);
   });
+}
+
+// Events are a stream, and so is what comes for a streamed call and does not call itself JSON.
+function isStream(type, streamed) {
+  return /^\s*text\/event-stream/i.test(type) || (streamed && !/json/i.test(type));
 }
 
 // Lines of names and values, as an object.
@@ -188,8 +201,8 @@ export function sleep(milliseconds) {
 
 // ---- The answer ----
 
-// What an upstream could forge, what is the connection's and not the answer's, what is the provider's own and not for the caller, and what no longer
-// fits a body that workerd has decoded.
+// What an upstream could forge, what is the connection's and not the answer's, what is the provider's own and not for the
+// caller, and what no longer fits a body that workerd has decoded.
 const DROPPED = [
   "x-turnout-router", "x-turnout-revision", "x-turnout-route", "x-turnout-variant", "x-turnout-served", "x-turnout-note",
   "alt-svc", "connection", "content-encoding", "content-length", "keep-alive", "nel", "report-to", "server",
@@ -216,6 +229,11 @@ export function answer(status, headers, body) {
 // Blocks of this size are read from our branch of a stream.
 const BLOCK = 64 * 1024;
 
+// What our branch of a stream gives at a time once the stream has ended.
+const GATHERED = 1024 * 1024;
+// How long our branch may still give what lies there when the caller has left. Then it goes, and the upstream with it.
+const FAREWELL_MS = 20;
+
 // A stream that workerd itself moves to the caller, while another branch of it waits to be read now and then.
 //
 // `outcome` is undefined until the last byte has been handed over, then 0 for well, 1 where the caller left, 2 where the
@@ -229,18 +247,19 @@ class Tap {
     this.reader = ours.getReader({ mode: "byob" });
     this.buffer = new ArrayBuffer(BLOCK);
     this.outcome = undefined;
+    this.more = false;
     this.ended = new Promise((resolve) => {
       const end = (outcome) => {
         this.outcome ??= outcome;
         resolve();
       };
       theirs.pipeTo(writable).then(() => end(0), () => end(request.signal.aborted ? 1 : 2));
-      // A caller who leaves while the upstream is silent is not seen by the pipe. Once the record is written the
-      // invocation ends, and the upstream call with it.
-      request.signal.addEventListener("abort", () => {
+      // The pipe does not see a caller who leaves while the upstream is silent. Once the record is written the invocation
+      // ends, and the upstream call with it.
+      whenLeft(request, () => {
         end(1);
-        this.cancel();
-      }, { once: true });
+        setTimeout(() => this.cancel(), FAREWELL_MS);
+      });
     });
   }
 
@@ -249,23 +268,26 @@ class Tap {
     try {
       const { value, done } = await this.reader.read(new Uint8Array(this.buffer));
       if (value !== undefined) this.buffer = value.buffer;
+      this.more = value?.byteLength === BLOCK;
       return done ? undefined : value;
     } catch {
       return undefined; // `outcome` says why
     }
   }
 
-  // The next block of our branch, but not before the stream has ended or so many milliseconds have passed. Once it has
-  // ended, all the rest of our branch in one. Undefined at the end.
+  // The next block of our branch, but not before the stream has ended or so many milliseconds have passed; at once where
+  // the last block was full, for what is not read lies in memory. Once the stream has ended, many blocks in one.
   async later(milliseconds) {
-    if (this.outcome === undefined) {
+    if (this.outcome === undefined && !this.more) {
       let timer;
       await Promise.race([this.ended, new Promise((resolve) => { timer = setTimeout(resolve, milliseconds); })]);
       clearTimeout(timer);
     }
     if (this.outcome === undefined) return this.read();
     const blocks = [];
-    for (let block; (block = await this.read()) !== undefined; ) blocks.push(block.slice());
+    for (let block, length = 0; length < GATHERED && (block = await this.read()) !== undefined; length += block.length) {
+      blocks.push(block.slice());
+    }
     return blocks.length > 0 ? joined(blocks) : undefined;
   }
 
@@ -293,7 +315,7 @@ class Pump {
     const { request, reader, writer } = this;
     // A caller who leaves while the upstream is silent is seen here, and not by a write.
     const { signal } = request;
-    signal.addEventListener("abort", () => { reader.cancel().catch(() => {}); }, { once: true });
+    whenLeft(request, () => { reader.cancel().catch(() => {}); });
     let reading = false;
     try {
       for (;;) {
@@ -352,6 +374,10 @@ export function writeKey(env, key, bytes) {
   return env.ROUTERS.put(key, bytes.slice());
 }
 
+export function deleteKey(env, key) {
+  return env.ROUTERS.delete(key);
+}
+
 // `[names, cursor]`: keys that begin with `prefix`, less it; the cursor is undefined on the last page.
 export async function listKeys(env, prefix, cursor) {
   const page = await env.ROUTERS.list({ prefix, cursor });
@@ -363,5 +389,9 @@ export async function listKeys(env, prefix, cursor) {
 // Writes one data point; `blobs` are separated by U+0000, the index is the first of them.
 export function writePoint(env, blobs, doubles) {
   const [index, ...rest] = blobs.split("\0");
-  env.METRICS?.writeDataPoint({ indexes: [index], blobs: rest, doubles: Array.from(doubles) });
+  try {
+    env.METRICS?.writeDataPoint({ indexes: [index], blobs: rest, doubles: Array.from(doubles) });
+  } catch (error) {
+    console.error(`a record could not be written: ${error}`); // and the call goes on
+  }
 }

@@ -20,28 +20,32 @@ extern "C" {
 
     pub(super) fn exchange(
         request: &Request,
+        streamed: bool,
         url: &str,
         headers: &str,
         body: &Uint8Array,
         ranges: &[u32],
         replacements: &[u8],
     ) -> Promise;
-    pub(super) fn receive(request: &Request, upstream: &Response) -> Promise;
+    pub(super) fn receive(request: &Request, streamed: bool, upstream: &Response) -> Promise;
     pub(super) fn drip(texts: &str, delays: &[u32]) -> Response;
     pub(super) fn sleep(milliseconds: u32) -> Promise;
 
-    pub(super) fn pass(upstream: &Response, headers: &str, body: &JsValue) -> Response;
+    #[wasm_bindgen(catch)]
+    pub(super) fn pass(upstream: &Response, headers: &str, body: &JsValue) -> Result<Response, JsValue>;
     pub(super) fn answer(status: u16, headers: &str, body: &str) -> Response;
 
-    #[wasm_bindgen(js_name = openTap)]
-    pub(super) fn open_tap(request: &Request, upstream: &Response) -> Tap;
-    #[wasm_bindgen(js_name = openPump)]
-    pub(super) fn open_pump(request: &Request, upstream: &Response) -> Pump;
+    #[wasm_bindgen(catch, js_name = openTap)]
+    pub(super) fn open_tap(request: &Request, upstream: &Response) -> Result<Tap, JsValue>;
+    #[wasm_bindgen(catch, js_name = openPump)]
+    pub(super) fn open_pump(request: &Request, upstream: &Response) -> Result<Pump, JsValue>;
 
     #[wasm_bindgen(js_name = readKey)]
     pub(super) fn read_key(env: &Env, key: &str, limit: u32) -> Promise;
     #[wasm_bindgen(catch, js_name = writeKey)]
     pub(super) fn write_key(env: &Env, key: &str, bytes: &[u8]) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_name = deleteKey)]
+    pub(super) fn delete_key(env: &Env, key: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(js_name = listKeys)]
     pub(super) fn list_keys(env: &Env, prefix: &str, cursor: Option<&str>) -> Promise;
 

@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use worker::console_log;
+
 use super::glue;
 use super::invocation::{Invocation, now};
 use super::settings::settings;
@@ -90,6 +92,11 @@ impl Journal {
         self.notes.push(note);
     }
 
+    /// What `x-turnout-note` is going to say.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// An upstream call is about to be sent.
     pub(super) fn attempt_begins(&mut self, provider: &str, model: &str, dialect: Dialect) {
         self.attempt_began = now();
@@ -129,12 +136,24 @@ impl Journal {
         self.record.status = status;
         self.record.latency_ms = now().saturating_sub(self.invocation.started);
         let point = self.record.data_point();
+        if settings(&self.invocation.env).demo {
+            // Analytics Engine keeps nothing under `wrangler dev`; there, this line is all that can be seen of a record.
+            console_log!("recorded {} {}", point.index, self.in_short());
+        }
         let mut text = point.index;
         for blob in &point.blobs {
             text.push('\0');
             text.extend(blob.chars().filter(|character| *character != '\0'));
         }
         glue::write_point(&self.invocation.env, &text, &point.doubles);
+    }
+
+    /// A line for people.
+    fn in_short(&self) -> String {
+        let Record { outcome, latency_ms, ttft_ms, usage, .. } = &self.record;
+        let ttft = ttft_ms.map(|ttft| format!(", first token after {ttft} ms")).unwrap_or_default();
+        let tokens = usage.output.map(|output| format!(", {output} tokens")).unwrap_or_default();
+        format!("{}: {} ms{ttft}{tokens}", outcome.as_str(), latency_ms)
     }
 
     /// Notes the code of an error that is ours.
@@ -166,8 +185,9 @@ impl Journal {
         }
         add("unit", self.record.unit_kind);
         if !self.notes.is_empty() {
+            // Escaped, a byte can become three.
             let notes = self.notes.join("; ");
-            add("note", notes.get(..notes.floor_char_boundary(NOTE_BYTES)).unwrap_or(&notes));
+            add("note", notes.get(..notes.floor_char_boundary(NOTE_BYTES / 3)).unwrap_or(&notes));
         }
         lines
     }

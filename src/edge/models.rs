@@ -3,48 +3,42 @@
 use serde_json::{Value, json};
 use worker::web_sys::Response;
 
-use super::call::authenticated;
+use super::call::{authenticated, models};
 use super::config;
 use super::invocation::Invocation;
-use super::settings::settings;
-use crate::auth::Scope;
-use crate::demo::MODELS;
+use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
-use crate::nearest::{did_you_mean, nearest};
+use crate::nearest::{did_you_mean, nearest, shortened};
+use crate::router::{is_name, named_by};
 
 /// The whole list, in OpenAI's shape.
 pub(super) async fn list(invocation: &Invocation) -> Result<Response, Error> {
-    let data: Vec<Value> = ids(invocation).await?.iter().map(|id| model(id)).collect();
+    let caller = authenticated(invocation).await?;
+    let data: Vec<Value> = ids(invocation, &caller).await?.iter().map(|id| model(id)).collect();
     Ok(invocation.json(200, &json!({"object": "list", "data": data}).to_string()))
 }
 
-/// One of them.
+/// One of them. A router is looked up by its name, for the list has an end.
 pub(super) async fn get(invocation: &Invocation, id: &str) -> Result<Response, Error> {
-    let ids = ids(invocation).await?;
-    let known = |known: &String| known == id || known.strip_prefix("turnout/") == Some(id);
-    match ids.iter().find(|id| known(id)) {
-        Some(id) => Ok(invocation.json(200, &model(id).to_string())),
-        None => {
-            let nearest = did_you_mean(&nearest(id, ids.iter().map(String::as_str)));
-            let message = format!("There is no model or router '{id}'.{nearest}");
-            Err(Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) })
-        }
+    let caller = authenticated(invocation).await?;
+    let name = named_by(id).unwrap_or(id);
+    if is_name(name) && caller.may_name(name) && config::router(invocation, name).await?.is_some() {
+        return Ok(invocation.json(200, &model(&format!("turnout/{name}")).to_string()));
     }
+    let ids = ids(invocation, &caller).await?;
+    if let Some(id) = ids.iter().find(|known| *known == id) {
+        return Ok(invocation.json(200, &model(id).to_string()));
+    }
+    let nearest = did_you_mean(&nearest(id, ids.iter().map(String::as_str)));
+    let message = format!("There is no model or router '{}'.{nearest}", shortened(id));
+    Err(Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) })
 }
 
-async fn ids(invocation: &Invocation) -> Result<Vec<String>, Error> {
-    let caller = authenticated(invocation).await?;
+async fn ids(invocation: &Invocation, caller: &Caller) -> Result<Vec<String>, Error> {
     let names = config::fresh_names(invocation).await?;
-    let mut ids: Vec<String> =
-        names.iter().filter(|name| caller.may_name(name)).map(|name| format!("turnout/{name}")).collect();
-    if caller.check_scope(Scope::Models).is_ok() {
-        let (gateway, _) = config::gateway(invocation).await?;
-        ids.extend(gateway.models());
-        if settings(&invocation.env).demo {
-            ids.extend(MODELS.iter().map(|model| model.id.to_owned()));
-        }
-    }
-    Ok(ids)
+    let (gateway, _) = config::gateway(invocation).await?;
+    let routers = names.iter().filter(|name| caller.may_name(name)).map(|name| format!("turnout/{name}"));
+    Ok(routers.chain(models(invocation, caller, &gateway)).collect())
 }
 
 fn model(id: &str) -> Value {

@@ -4,21 +4,17 @@
 //! of it. Out of scope: keeping the last good one when this fails (`edge::config`). What this version cannot do and would
 //! be wrong to ignore (parameters, prompts, ramps) is a fault, not a silence.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::assignment::Weight;
 use crate::condition::Expression;
+use crate::document::{self, Found, Json, Reader};
 use crate::fault::Fault;
 use crate::identity::reference;
-use crate::router::fields::{Found, Reader};
-use crate::router::json::Json;
+use crate::router::ids::Taken;
 use crate::router::{
     Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, variant,
 };
-
-/// Larger documents are refused unread: the largest that people write by hand is a few KiB, and a thousand routes are 300.
-pub const MAX_BYTES: usize = 1 << 20;
 
 const ROUTER_FIELDS: &[&str] = &[
     "name",
@@ -40,49 +36,29 @@ const ROUTER_FIELDS: &[&str] = &[
 ];
 const ROUTE_FIELDS: &[&str] =
     &["route_id", "display_name", "description", "variants", "salt", "failover", "ramp"];
+
 /// Reads the router that is stored under `name`.
 ///
 /// # Errors
 /// Every fault of the document, in its order; never an empty list.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Router, Vec<Fault>> {
-    let json = read(bytes).map_err(|fault| vec![fault])?;
+    let found = document::read(bytes, "a router document").map_err(|fault| vec![fault])?;
     let mut reader = Reader::default();
-    let router = router(&mut reader, name, json);
-    match router {
-        Some(router) if reader.faults.is_empty() => {
-            let reads_headers =
-                router.expressions().any(|expression| expression.names().any(|name| name == "headers"));
-            Ok(Router { reads_headers, warnings: reader.warnings, ..router })
-        }
-        _ => Err(reader.faults),
-    }
+    let router = router(&mut reader, name, found);
+    let (router, warnings) = reader.finish(router)?;
+    let reads_headers =
+        router.expressions().any(|expression| expression.names().any(|name| name == "headers"));
+    Ok(Router { reads_headers, warnings, ..router })
 }
 
-fn read(bytes: &[u8]) -> Result<Json, Fault> {
-    let whole = |message: String| Fault::new("", message);
-    if bytes.len() > MAX_BYTES {
-        return Err(whole(format!(
-            "the document is {} bytes long; the limit is {MAX_BYTES} (1 MiB)",
-            bytes.len()
-        )));
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        whole(format!("the document is not UTF-8 (at byte {}); save it as UTF-8", error.valid_up_to()))
-    })?;
-    if text.trim().is_empty() {
-        return Err(whole("the value is empty; write a router document, or delete the key".into()));
-    }
-    serde_json::from_str(text).map_err(|error| whole(format!("the document is not JSON: {error}")))
-}
-
-fn router(reader: &mut Reader, name: &str, json: Json) -> Option<Router> {
+fn router(reader: &mut Reader, name: &str, found: Found) -> Option<Router> {
     if !is_name(name) {
         reader.fault(
             "",
             format!("'{name}' cannot be a router's name; use lower-case letters, digits and '-', at most 63"),
         );
     }
-    let mut fields = reader.object("", json, ROUTER_FIELDS)?;
+    let mut fields = reader.object(found, ROUTER_FIELDS)?;
     if let Some(found) = fields.take("name") {
         check_name(reader, name, found);
     }
@@ -111,7 +87,7 @@ fn router(reader: &mut Reader, name: &str, json: Json) -> Option<Router> {
                 );
             }
             let drafts = routes.map(|found| conditional(reader, found)).unwrap_or_default();
-            if drafts.is_empty() && default.is_none() && reader.faults.is_empty() {
+            if drafts.is_empty() && default.is_none() && reader.is_faultless() {
                 let message =
                     "the router has no way to choose; give it `routes`, a `default_route` or a `rule`";
                 reader.fault("", message);
@@ -141,12 +117,11 @@ fn router(reader: &mut Reader, name: &str, json: Json) -> Option<Router> {
 }
 
 fn check_name(reader: &mut Reader, name: &str, found: Found) {
-    let path = found.path.clone();
-    if let Some(written) = reader.text(found)
-        && written.strip_prefix("routers/").unwrap_or(&written) != name
+    if let Some(written) = reader.text(&found)
+        && written.strip_prefix("routers/").unwrap_or(written) != name
     {
         reader.fault(
-            &path,
+            &found.path,
             format!("the document calls itself '{written}' but is stored as 'router:{name}'; make them the same, or leave `name` out"),
         );
     }
@@ -154,8 +129,7 @@ fn check_name(reader: &mut Reader, name: &str, found: Found) {
 
 fn refuse_unsupported(reader: &mut Reader, found: Found) {
     let known = &["text_generation_config", "message_templates", "failover"];
-    let path = found.path;
-    let Some(mut fields) = reader.object(&path, found.value, known) else { return };
+    let Some(mut fields) = reader.object(found, known) else { return };
     for field in ["text_generation_config", "message_templates"] {
         if let Some(found) = fields.take(field) {
             reader.fault(&found.path, UNSUPPORTED_ARM);
@@ -172,34 +146,27 @@ pub(super) const UNSUPPORTED_FAILOVER: &str =
     "failover is not served by this version; only the variant's own model is called";
 
 fn usage_mode(reader: &mut Reader, found: Found) -> Option<UsageMode> {
-    let path = found.path.clone();
-    match reader.text(found)?.as_str() {
+    match reader.text(&found)? {
         "always" => Some(UsageMode::Always),
         "as_asked" => Some(UsageMode::AsAsked),
         other => {
-            reader.fault(&path, format!("'{other}' is no usage mode; write \"always\" or \"as_asked\""));
+            reader
+                .fault(&found.path, format!("'{other}' is no usage mode; write \"always\" or \"as_asked\""));
             None
         }
     }
 }
 
 fn expression(reader: &mut Reader, found: Found) -> Option<Expression> {
-    let path = found.path.clone();
-    let source = reader.text(found)?;
-    Expression::compile(&source).map_err(|message| reader.fault(&path, message)).ok()
+    let source = reader.text(&found)?;
+    Expression::compile(source).map_err(|message| reader.fault(&found.path, message)).ok()
 }
 
 /// The expression in `{"cel_expression": …}`, which conditions and rules are.
 fn cel(reader: &mut Reader, found: Found) -> Option<Expression> {
-    let path = found.path;
-    let mut fields = reader.object(&path, found.value, &["cel_expression"])?;
-    match fields.take("cel_expression") {
-        Some(found) => expression(reader, found),
-        None => {
-            reader.missing(&path, "cel_expression", "a CEL condition such as \"tier == \\\"premium\\\"\"");
-            None
-        }
-    }
+    let mut fields = reader.object(found, &["cel_expression"])?;
+    let write = "a CEL condition such as \"tier == \\\"premium\\\"\"";
+    fields.required(reader, "cel_expression", write).and_then(|found| expression(reader, found))
 }
 
 fn rule(reader: &mut Reader, name: &str, found: Found, weights: Option<Found>) -> Option<Rule> {
@@ -214,11 +181,11 @@ fn rule(reader: &mut Reader, name: &str, found: Found, weights: Option<Found>) -
 }
 
 fn expected_weights(reader: &mut Reader, found: Found) -> Option<Vec<(String, Weight)>> {
-    let path = found.path;
     let Json::Object(members) = found.value else {
-        reader.fault(&path, format!("expected an object of model: percent, found {}", found.value.kind()));
+        reader.wrong_type(&found, "an object of model: percent");
         return None;
     };
+    let path = found.path;
     let weights: Vec<(String, Weight)> = members
         .into_iter()
         .filter_map(|(model, value)| {
@@ -241,58 +208,37 @@ struct Draft {
 }
 
 fn conditional(reader: &mut Reader, found: Found) -> Vec<(Expression, Draft)> {
-    let path = found.path.clone();
-    let Some(items) = reader.list(found) else { return Vec::new() };
+    let Some(items) = reader.items(found) else { return Vec::new() };
     let mut routes = Vec::new();
-    for (position, item) in items.into_iter().enumerate() {
-        let path = format!("{path}[{position}]");
-        let Some(mut fields) = reader.object(&path, item, &["route", "condition"]) else { continue };
-        let condition = match fields.take("condition") {
-            Some(found) => cel(reader, found),
-            None => {
-                reader.missing(
-                    &path,
-                    "condition",
-                    "{\"cel_expression\": \"…\"}, or make this the `default_route`",
-                );
-                None
-            }
-        };
+    for item in items {
+        let Some(mut fields) = reader.object(item, &["route", "condition"]) else { continue };
+        let write = "{\"cel_expression\": \"…\"}, or make this the `default_route`";
+        let condition = fields.required(reader, "condition", write).and_then(|found| cel(reader, found));
         let derived = condition.as_ref().map(|condition| ids::of_condition(condition.source()));
-        let route = match fields.take("route") {
-            Some(found) => draft(reader, found, derived),
-            None => {
-                reader.missing(&path, "route", "{\"variants\": […]}");
-                None
-            }
-        };
+        let route = fields
+            .required(reader, "route", "{\"variants\": […]}")
+            .and_then(|found| draft(reader, found, derived));
         routes.extend(condition.zip(route));
     }
     routes
 }
 
 fn draft(reader: &mut Reader, found: Found, derived: Option<Rc<str>>) -> Option<Draft> {
-    let path = found.path;
-    let mut fields = reader.object(&path, found.value, ROUTE_FIELDS)?;
+    let path = found.path.clone();
+    let mut fields = reader.object(found, ROUTE_FIELDS)?;
     let given = fields.take("route_id").and_then(|found| ids::given(reader, found));
-    let salt = fields.take("salt").and_then(|found| reader.text(found));
+    let salt = fields.take("salt").and_then(|found| reader.text(&found).map(str::to_owned));
     if let Some(found) = fields.take("ramp") {
         reader.fault(&found.path, "ramps are not served by this version; set the weights that you want now");
     }
     if let Some(found) = fields.take("failover") {
         reader.warn(&found.path, UNSUPPORTED_FAILOVER);
     }
-    let variants = match fields.take("variants") {
-        Some(found) => variant::read_all(reader, found),
-        None => {
-            reader.missing(
-                &path,
-                "variants",
-                "[{\"variant\": {\"model_id\": \"provider/model\"}, \"weight\": 100}]",
-            );
-            Vec::new()
-        }
-    };
+    let write = "[{\"variant\": {\"model_id\": \"provider/model\"}, \"weight\": 100}]";
+    let variants = fields
+        .required(reader, "variants", write)
+        .map(|found| variant::read_all(reader, found))
+        .unwrap_or_default();
     Some(Draft { path, given, derived: derived?, salt, variants })
 }
 
@@ -304,7 +250,7 @@ fn named(
     default: Option<Draft>,
 ) -> (Vec<(Expression, Route)>, Option<Route>) {
     let drafts = default.iter().chain(routes.iter().map(|(_, draft)| draft));
-    let mut taken = ids::unique(reader, drafts.map(|draft| (draft.path.as_str(), draft.given.clone())));
+    let mut taken = Taken::given(reader, drafts.map(|draft| (draft.path.as_str(), draft.given.clone())));
     let default = default.map(|draft| finished(router, draft, &mut taken));
     let routes = routes
         .into_iter()
@@ -313,8 +259,8 @@ fn named(
     (routes, default)
 }
 
-fn finished(router: &str, draft: Draft, taken: &mut HashSet<Rc<str>>) -> Route {
-    let id = draft.given.unwrap_or_else(|| ids::fresh(taken, &draft.derived));
+fn finished(router: &str, draft: Draft, taken: &mut Taken) -> Route {
+    let id = draft.given.unwrap_or_else(|| taken.fresh(&draft.derived));
     let salt = draft.salt.unwrap_or_else(|| format!("{router}/{id}"));
     let mut variants = draft.variants;
     for variant in &mut variants {

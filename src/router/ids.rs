@@ -1,12 +1,12 @@
 //! Ids of routes and variants: as given, or derived from content and never from position, so that reordering moves nobody.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::router::fields::{Found, Reader};
+use crate::document::{Found, Reader};
 
 /// `r-` and eight hex digits of the SHA-256 of the condition: content, not position, so that reordering moves nobody.
 pub(super) fn of_condition(source: &str) -> Rc<str> {
@@ -16,12 +16,11 @@ pub(super) fn of_condition(source: &str) -> Rc<str> {
 }
 
 pub(super) fn given(reader: &mut Reader, found: Found) -> Option<Rc<str>> {
-    let path = found.path.clone();
-    let id = reader.text(found)?;
-    if is_id(&id) {
+    let id = reader.text(&found)?;
+    if is_id(id) {
         return Some(id.into());
     }
-    reader.fault(&path, format!("'{id}' cannot be an id; begin with a letter or digit, then letters, digits and ._:/@- (at most 96)"));
+    reader.fault(&found.path, format!("'{id}' cannot be an id; begin with a letter or digit, then letters, digits and ._:/@- (at most 96)"));
     None
 }
 
@@ -31,32 +30,42 @@ pub(super) fn is_id(id: &str) -> bool {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/@-".contains(&byte))
 }
 
-/// The ids that are given, with a fault for each that is given twice.
-pub(super) fn unique(
-    reader: &mut Reader,
-    given: impl Iterator<Item = (impl AsRef<str>, Option<Rc<str>>)>,
-) -> HashSet<Rc<str>> {
-    let mut taken = HashSet::new();
-    for (path, id) in given {
-        if let Some(id) = id
-            && !taken.insert(id.clone())
-        {
-            reader.fault(
-                path.as_ref(),
-                format!("the id '{id}' is given twice; ids are unique, and the assignment hangs on them"),
-            );
-        }
-    }
-    taken
+/// The ids that are taken in one router or route.
+#[derive(Default)]
+pub(super) struct Taken {
+    ids: HashSet<Rc<str>>,
+    /// The number that a derived id was given last: counting from 2 for each would take the square of their number.
+    last: HashMap<Rc<str>, u32>,
 }
 
-/// A derived id that is still free: itself, then with `-2`, `-3`, ….
-pub(super) fn fresh(taken: &mut HashSet<Rc<str>>, derived: &Rc<str>) -> Rc<str> {
-    let mut id = derived.clone();
-    let mut count = 2_u32;
-    while !taken.insert(id.clone()) {
-        id = format!("{derived}-{count}").into();
-        count = count.saturating_add(1);
+impl Taken {
+    /// Takes the ids that are given, with a fault for each that is given twice.
+    pub(super) fn given(
+        reader: &mut Reader,
+        given: impl Iterator<Item = (impl AsRef<str>, Option<Rc<str>>)>,
+    ) -> Taken {
+        let mut taken = Taken::default();
+        for (path, id) in given {
+            if let Some(id) = id
+                && !taken.ids.insert(id.clone())
+            {
+                let message =
+                    format!("the id '{id}' is given twice; ids are unique, and the assignment hangs on them");
+                reader.fault(path.as_ref(), message);
+            }
+        }
+        taken
     }
-    id
+
+    /// A derived id that is still free: itself, then with `-2`, `-3`, ….
+    pub(super) fn fresh(&mut self, derived: &Rc<str>) -> Rc<str> {
+        let count = self.last.entry(derived.clone()).or_insert(0);
+        loop {
+            *count = count.saturating_add(1);
+            let id = if *count == 1 { derived.clone() } else { format!("{derived}-{count}").into() };
+            if self.ids.insert(id.clone()) {
+                return id;
+            }
+        }
+    }
 }

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use crate::assignment::Weight;
+use crate::document::{Found, Json, Reader};
 use crate::router::document::{UNSUPPORTED_ARM, UNSUPPORTED_FAILOVER};
-use crate::router::fields::{Found, Reader};
-use crate::router::json::Json;
+use crate::router::ids::Taken;
 use crate::router::{PREFIXES, Variant, ids};
 
 const FIELDS: &[&str] = &[
@@ -29,69 +29,58 @@ struct Part {
 /// Reads the list of a route's variants. Where there is a fault, what comes back is not complete.
 pub(super) fn read_all(reader: &mut Reader, found: Found) -> Vec<Variant> {
     let path = found.path.clone();
-    let Some(items) = reader.list(found) else { return Vec::new() };
-    if items.is_empty() {
+    let Some(items) = reader.items(found) else { return Vec::new() };
+    if items.len() == 0 {
         reader.fault(&path, "a route needs at least one variant");
         return Vec::new();
     }
     let mut parts = Vec::new();
-    for (position, item) in items.into_iter().enumerate() {
-        let path = format!("{path}[{position}]");
-        let Some(mut fields) = reader.object(&path, item, &["variant", "weight"]) else { continue };
-        let share = match fields.take("weight") {
-            Some(found) => weight(reader, found),
-            None => {
-                reader.missing(&path, "weight", "the variant's percentage, 100 where it is the only one");
-                None
-            }
-        };
-        let (given, model) = match fields.take("variant") {
-            Some(found) => arm(reader, found),
-            None => {
-                reader.missing(&path, "variant", "{\"model_id\": \"provider/model\"}");
-                (None, None)
-            }
-        };
-        parts.push(Part { path: format!("{path}.variant"), given, model, share });
+    for item in items {
+        let Some(mut fields) = reader.object(item, &["variant", "weight"]) else { continue };
+        let share = fields
+            .required(reader, "weight", "the variant's percentage, 100 where it is the only one")
+            .and_then(|found| weight(reader, found));
+        let (given, model) = fields
+            .required(reader, "variant", "{\"model_id\": \"provider/model\"}")
+            .map_or((None, None), |found| arm(reader, found));
+        parts.push(Part { path: fields.at("variant"), given, model, share });
     }
     if parts.iter().all(|part| part.share.is_some()) {
         check_sum(reader, &path, parts.iter().filter_map(|part| part.share));
     }
-    let mut taken = ids::unique(reader, parts.iter().map(|part| (part.path.as_str(), part.given.clone())));
+    let mut taken = Taken::given(reader, parts.iter().map(|part| (part.path.as_str(), part.given.clone())));
     parts
         .into_iter()
         .filter_map(|Part { given, model, share, .. }| {
             let model = model?;
-            let id = given.unwrap_or_else(|| ids::fresh(&mut taken, &model));
+            let id = given.unwrap_or_else(|| taken.fresh(&model));
             Some(Variant { id, model, weight: share?, reference: [0; 8] })
         })
         .collect()
 }
 
 fn arm(reader: &mut Reader, found: Found) -> (Option<Rc<str>>, Option<Rc<str>>) {
-    let path = found.path;
-    let Some(mut fields) = reader.object(&path, found.value, FIELDS) else { return (None, None) };
+    let Some(mut fields) = reader.object(found, FIELDS) else { return (None, None) };
     let given = fields.take("variant_id").and_then(|found| ids::given(reader, found));
     for field in ["text_generation_config", "message_templates"] {
         if let Some(found) = fields.take(field) {
-            reader.fault(&found.path, UNSUPPORTED_ARM);
+            reader.fault(found.path, UNSUPPORTED_ARM);
         }
     }
     if let Some(found) = fields.take("model_selection") {
-        reader.warn(&found.path, UNSUPPORTED_FAILOVER);
+        reader.warn(found.path, UNSUPPORTED_FAILOVER);
     }
-    let Some(found) = fields.take("model_id") else {
-        reader.missing(&path, "model_id", "\"provider/model\", such as \"openai/gpt-5\"");
-        return (given, None);
-    };
-    let path = found.path.clone();
-    let model = reader.text(found).filter(|model| check_model(reader, &path, model));
-    if let Some(model) = &model
+    let write = "\"provider/model\", such as \"openai/gpt-5\"";
+    let Some(found) = fields.required(reader, "model_id", write) else { return (given, None) };
+    let model = reader.text(&found).filter(|model| check_model(reader, &found.path, model));
+    if let Some(model) = model
         && given.is_none()
         && !ids::is_id(model)
     {
-        reader
-            .fault(&path, "a variant's id cannot be made of this model id; give the variant a `variant_id`");
+        reader.fault(
+            &found.path,
+            "a variant's id cannot be made of this model id; give the variant a `variant_id`",
+        );
     }
     (given, model.map(Rc::from))
 }

@@ -69,7 +69,16 @@ fn a_key_may_do_what_its_scopes_say() {
 fn a_key_that_is_over_admits_nobody() {
     assert_eq!(holder(r#"{"id":"k","scopes":["call"],"revoked":true}"#), Err("invalid_api_key"));
     assert_eq!(holder(r#"{"id":"k","scopes":["call"],"expires_at":1000}"#), Err("invalid_api_key"));
-    for broken in ["", "{}", "[]", r#"{"id":"k","scopes":["root"]}"#, r#"{"id":"k","revoked":"yes"}"#] {
+    assert_eq!(holder(r#"{"id":"k","scopes":["call"],"expiresAt":1000}"#), Err("invalid_api_key"));
+    for broken in [
+        r#"{"id":"k","Revoked":true}"#,
+        r#"{"id":"k","router":["a"]}"#,
+        "",
+        "{}",
+        "[]",
+        r#"{"id":"k","scopes":["root"]}"#,
+        r#"{"id":"k","revoked":"yes"}"#,
+    ] {
         assert!(KeyRecord::parse(broken.as_bytes()).is_err(), "{broken}");
     }
 }

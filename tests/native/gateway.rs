@@ -37,7 +37,13 @@ fn downstream(changes: Value) -> Downstream {
 
 /// One fault, and it begins so.
 fn check_fault(document: &Value, expected: &str) {
-    let faults = shown(&parse(document).expect_err(&format!("{document} has no fault")));
+    check_fault_in(&document.to_string(), expected);
+}
+
+/// As `check_fault`, of a document as it is typed: a `Value` holds no key twice.
+fn check_fault_in(document: &str, expected: &str) {
+    let parsed = Gateway::parse(document.as_bytes());
+    let faults = shown(&parsed.expect_err(&format!("{document} has no fault")));
     assert!(
         faults.len() == 1 && faults[0].starts_with(expected),
         "{document}\n  expected: {expected}\n  found: {faults:#?}"
@@ -199,6 +205,30 @@ fn document(key: String) -> impl Strategy<Value = (String, Value)> {
             (key.clone(), json!({"downstreams": [downstream]}))
         },
     )
+}
+
+/// Law 8, where the text is no JSON: a fault of syntax quotes nothing of what stands next to it.
+#[test]
+fn no_slip_of_the_hand_shows_a_key() {
+    // One slip leaves one half whole at least, so that neither may be seen anywhere.
+    let halves = ["sk-firstfirst", "secondsecond"];
+    let key = halves.concat();
+    let sound = format!(
+        r#"{{"downstreams": [{{"id": "mine", "api_key": "{key}", "base_url": "https://me:{key}@a.example/v1"}}]}}"#
+    );
+    for at in 0..sound.len() {
+        let (before, after) = sound.split_at(at);
+        let rest = after.get(1..).unwrap_or_default();
+        let cut = before.to_owned();
+        let without = format!("{before}{rest}");
+        let inserted = "\"{}[],:\\ 0n\n\t"
+            .chars()
+            .flat_map(|slip| [format!("{before}{slip}{after}"), format!("{before}{slip}{rest}")]);
+        for document in inserted.chain([cut, without]) {
+            let faults = shown(&Gateway::parse(document.as_bytes()).expect_err(&document)).join("; ");
+            assert!(!halves.iter().any(|half| faults.contains(half)), "{document}\n{faults}");
+        }
+    }
 }
 
 proptest! {

@@ -176,7 +176,7 @@ fn wrong_weights_are_named_with_their_path() {
         ],
     );
     faults(&weights(&["\"50\"", "50"]), &[&format!("{path}[0].weight: a weight is a number, not a string")]);
-    faults(&weights(&["null", "100"]), &[&format!("{path}[0].weight: missing")]);
+    faults(&weights(&["null", "100"]), &[&format!("{path}[0].weight: is missing")]);
     faults(&weights(&["1e999"]), &["the document is not JSON"]);
 }
 
@@ -185,17 +185,19 @@ fn what_is_missing_or_twice_is_named() {
     faults("{}", &["the router has no way to choose"]);
     faults(r#"{"routes": []}"#, &["the router has no way to choose"]);
     faults(r#"{"default_route": {"variants": []}}"#, &["default_route.variants: a route needs at least one"]);
-    faults(r#"{"default_route": {}}"#, &["default_route.variants: missing"]);
+    faults(r#"{"default_route": {}}"#, &["default_route.variants: is missing"]);
     faults(
         r#"{"defaultRoute": {"variants": [{"weight": 100}]}}"#,
-        &["defaultRoute.variants[0].variant: missing"],
+        &["defaultRoute.variants[0].variant: is missing"],
     );
     let twice = AB_TEST.replace("variant-b", "variant-a").replace("ab-test-router", "r");
     faults(&twice, &["routes[0].route.variants[1].variant: the id 'variant-a' is given twice"]);
     let twice = AB_TEST.replace("ab-test-route\"", "default\"").replace("ab-test-router", "r");
     faults(&twice, &["routes[0].route: the id 'default' is given twice"]);
     let both = of_variants(&["x/a@100"]).replace(r#""model_id""#, r#""modelId": "x/b", "model_id""#);
-    faults(&both, &["default_route.variants[0].variant.model_id: `model_id` is given twice"]);
+    faults(&both, &["default_route.variants[0].variant.model_id: is given twice, in both spellings"]);
+    let again = of_variants(&["x/a@100"]).replace(r#""weight""#, r#""weight": 100, "weight""#);
+    faults(&again, &["default_route.variants[0].weight: is given twice; keep one of them"]);
     let both = BY_RULE.replacen('{', r#"{"routes": [], "#, 1);
     faults(&both, &["rule: a router has either `rule` or `routes`"]);
 }
@@ -206,12 +208,15 @@ fn a_typo_is_a_fault_and_an_unknown_field_is_not() {
     faults(
         &typo,
         &[
-            "default_route.variants[0].weigth: there is no such field; did you mean `weight`?",
-            "default_route.variants[0].weight: missing",
+            "default_route.variants[0].weigth: is no field here; did you mean `weight`?",
+            "default_route.variants[0].weight: is missing",
         ],
     );
     let router = valid("r", &of_variants(&["x/a@100"]).replacen('{', r#"{"team": "growth", "#, 1));
-    assert_eq!(router.warnings[0].to_string(), "team: this field is not known and has no effect");
+    assert_eq!(router.warnings[0].to_string(), "team: is no field here, and is ignored");
+    // Two slips from `name` and three from `rule`: in a name of four letters that is another word.
+    let router = valid("r", &of_variants(&["x/a@100"]).replacen('{', r#"{"note": "ours", "#, 1));
+    assert_eq!(router.warnings[0].to_string(), "note: is no field here, and is ignored");
 }
 
 #[test]
@@ -231,11 +236,11 @@ fn wrong_conditions_are_named() {
         &cel(&format!("{}1{}", "[".repeat(100), "]".repeat(100))),
         &["routes[0].condition.cel_expression: "],
     );
-    faults(&document(r#""condition": {}"#), &["routes[0].condition.cel_expression: missing"]);
-    faults(&document(r#""x-note": 1"#), &["routes[0].condition: missing"]);
+    faults(&document(r#""condition": {}"#), &["routes[0].condition.cel_expression: is missing"]);
+    faults(&document(r#""x-note": 1"#), &["routes[0].condition: is missing"]);
     faults(
         &document(r#""condition": {"celExpression": 7}"#),
-        &["routes[0].condition.celExpression: expected a string, found a number"],
+        &["routes[0].condition.celExpression: must be a string, not a number"],
     );
 }
 
@@ -252,12 +257,17 @@ fn a_model_names_its_provider_and_is_no_router() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_fault() {
+    valid("r", &format!("\u{feff}{}", of_variants(&["x/a@100"])));
+}
+
+#[test]
 fn what_is_no_document_is_told_apart() {
-    faults("", &["the value is empty"]);
-    faults(" \n", &["the value is empty"]);
+    faults("", &["the document is empty"]);
+    faults(" \n", &["the document is empty"]);
     faults("{", &["the document is not JSON"]);
     faults("routes: []", &["the document is not JSON"]);
-    faults("[]", &["expected an object, found a list"]);
+    faults("[]", &["must be an object, not an array"]);
     faults(&format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)), &["the document is not JSON"]);
     assert!(summary(&parse("r", b"\xff\xfe{}").unwrap_err()).contains("not UTF-8"));
     assert!(summary(&parse("r", &vec![b' '; MAX_BYTES + 1]).unwrap_err()).contains("1 MiB"));
@@ -276,7 +286,9 @@ fn what_this_version_does_not_serve_is_refused_and_not_left_out() {
 #[test]
 fn faults_come_all_at_once_but_not_without_end() {
     let many = weights(&["\"x\""; 500]);
-    assert_eq!(parse("r", many.as_bytes()).unwrap_err().len(), 50);
+    let faults = parse("r", many.as_bytes()).unwrap_err();
+    assert_eq!(faults.len(), 65);
+    assert_eq!(faults[64].to_string(), "and 436 more");
 }
 
 #[test]
@@ -285,6 +297,14 @@ fn thousands_of_routes_are_one_router() {
     let all: Vec<String> = (0..5_000).map(|n| route.replace('N', &n.to_string())).collect();
     let router = valid("r", &format!(r#"{{"routes": [{}]}}"#, all.join(",")));
     assert_eq!(routes(&router).len(), 5_000);
+}
+
+#[test]
+fn repeated_derived_ids_take_no_more_than_their_number() {
+    // Counted anew for each, these would take minutes.
+    let router =
+        valid("r", &of_variants(&std::iter::once("x/a@100").chain(["x/a@0"; 9_999]).collect::<Vec<_>>()));
+    assert_eq!(&*routes(&router)[0].variants[9_999].id, "x/a-10000");
 }
 
 #[test]

@@ -3,18 +3,23 @@
 use turnout::fault::Fault;
 use turnout::shelf::{Document, Look, MOST_ENTRIES, Next, Reading, Shelf, State, summary};
 
-/// A document that is valid where its bytes begin with `ok`.
+/// A document that is valid where its bytes begin with `ok`, and odd where they end with `?`.
 #[derive(Debug)]
-struct Text(String);
+struct Text(String, Vec<Fault>);
 
 impl Document for Text {
     const KEEPS_GOOD: bool = true;
     const MAX_BYTES: usize = 64;
 
+    fn warnings(&self) -> &[Fault] {
+        &self.1
+    }
+
     fn parse(_: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
         let text = String::from_utf8_lossy(bytes).into_owned();
+        let odd = text.ends_with('?').then(|| Fault::new("end", "is odd"));
         if text.starts_with("ok") {
-            Ok(Text(text))
+            Ok(Text(text, odd.into_iter().collect()))
         } else {
             Err(vec![Fault::new("field", format!("'{text}' is bad"))])
         }
@@ -88,9 +93,12 @@ fn a_document_that_does_not_validate_never_replaces_one_that_did() {
     let mut shelf = Shelf::default();
     let reading = Reading::Value { bytes: b"ok 1".to_vec(), revision: Some("7".into()) };
     shelf.settle("a", 0, reading);
-    assert_eq!(shelf.settle("a", 1, edit("bad")), Next::Log("field: 'bad' is bad".into()));
+    assert_eq!(shelf.settle("a", 1, edit("bad")), Next::Done);
+    assert_eq!(shelf.take_log("a").as_deref(), Some("not valid: field: 'bad' is bad"));
+    assert_eq!(shelf.take_log("a"), None, "said once");
     assert_eq!(hit(&mut shelf, 1).0, "ok 1@7 (field: 'bad' is bad)");
-    assert_eq!(shelf.settle("a", 2, edit("bad")), Next::Done, "a known fault is not logged again");
+    shelf.settle("a", 2, edit("bad"));
+    assert_eq!(shelf.take_log("a"), None, "a known fault is not logged again");
     assert_eq!(hit(&mut shelf, 2).0, "ok 1@7 (field: 'bad' is bad)");
     shelf.settle("a", 3, edit("ok 2"));
     assert!(hit(&mut shelf, 3).0.starts_with("ok 2@h-") && !hit(&mut shelf, 3).0.contains('('), "mended");
@@ -119,7 +127,7 @@ fn a_cold_isolate_serves_the_stored_last_good_one() {
 fn a_last_good_copy_that_cannot_be_read_is_asked_for_again() {
     let (mut shelf, state) = cold(Reading::Unavailable);
     assert_eq!(state, "invalid: field: 'bad' is bad");
-    assert!(hit(&mut shelf, TTL).1, "without waiting for a TTL of its own");
+    assert_eq!(hit(&mut shelf, TTL).0, "miss", "without waiting for a TTL of its own");
     assert!(
         matches!(shelf.settle("a", TTL, edit("bad")), Next::LoadGood(_)),
         "the same bytes are looked at again"
@@ -136,15 +144,53 @@ fn absence_and_failure_are_two_things() {
     shelf.settle("a", 2, edit("ok 1"));
     shelf.settle("a", TTL, Reading::Unavailable);
     assert!(hit(&mut shelf, TTL + 1).0.starts_with("ok 1"), "stale, but served");
-    shelf.settle("a", TTL + 2, Reading::Absent);
+    assert_eq!(shelf.settle("a", TTL + 2, Reading::Absent), Next::ForgetGood, "and its good copy with it");
     assert_eq!(hit(&mut shelf, TTL + 3).0, "absent", "a document that was deleted is gone");
+    assert_eq!(shelf.settle("a", TTL + 4, Reading::Absent), Next::Done);
+}
+
+#[test]
+fn an_absence_and_a_fault_are_nothing_that_a_call_has() {
+    let mut shelf = Shelf::<Text>::default();
+    shelf.settle("a", 0, Reading::Absent);
+    assert_eq!(hit(&mut shelf, TTL - 1).0, "absent");
+    assert_eq!(hit(&mut shelf, TTL).0, "miss", "what was made meanwhile is found by the first call");
+    let (mut shelf, _) = cold(Reading::Absent);
+    assert_eq!(hit(&mut shelf, 5 + TTL).0, "miss", "and so is what was mended");
+}
+
+#[test]
+fn a_document_that_must_not_be_stale_is_read_again() {
+    let mut shelf = Shelf::<Strict>::default();
+    shelf.settle("a", 0, edit("ok"));
+    assert!(matches!(shelf.look("a", 59_999, TTL), Look::Hit { refresh: true, .. }));
+    assert!(matches!(shelf.look("a", 60_000, TTL), Look::Miss));
+}
+
+#[test]
+fn a_hand_edit_that_control_numbers_gets_its_number() {
+    let mut shelf = Shelf::<Text>::default();
+    shelf.settle("a", 0, edit("ok 1"));
+    shelf.settle("a", 1, Reading::Value { bytes: b"ok 1".to_vec(), revision: Some("7".into()) });
+    assert_eq!(hit(&mut shelf, 1).0, "ok 1@7");
+}
+
+#[test]
+fn what_is_odd_is_logged_once() {
+    let mut shelf = Shelf::<Text>::default();
+    shelf.settle("a", 0, edit("ok?"));
+    assert_eq!(shelf.take_log("a").as_deref(), Some("odd: end: is odd"));
+    shelf.settle("a", 1, edit("ok?"));
+    assert_eq!(shelf.take_log("a"), None);
 }
 
 #[test]
 fn a_large_document_is_refused_unread() {
     let mut shelf = Shelf::<Text>::default();
     let Next::LoadGood(rejected) = shelf.settle("a", 0, edit(&"ok".repeat(33))) else { panic!() };
-    assert!(rejected.summary().contains("larger than 64 bytes"), "{}", rejected.summary());
+    shelf.settle_good("a", 0, rejected, Reading::Absent);
+    let log = shelf.take_log("a").unwrap();
+    assert!(log.contains("larger than 64 bytes"), "{log}");
 }
 
 #[derive(Debug)]
@@ -153,6 +199,11 @@ struct Strict;
 impl Document for Strict {
     const KEEPS_GOOD: bool = false;
     const MAX_BYTES: usize = 64;
+    const MOST_STALE: Option<u64> = Some(60_000);
+
+    fn warnings(&self) -> &[Fault] {
+        &[]
+    }
 
     fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
         Text::parse(name, bytes).map(|_| Strict)
@@ -163,7 +214,7 @@ impl Document for Strict {
 fn what_keeps_no_good_copy_is_invalid_as_soon_as_it_is() {
     let mut shelf = Shelf::<Strict>::default();
     assert_eq!(shelf.settle("a", 0, edit("ok")), Next::Done);
-    assert!(matches!(shelf.settle("a", 1, edit("bad")), Next::Log(_)));
+    assert_eq!(shelf.settle("a", 1, edit("bad")), Next::Done);
     assert!(matches!(shelf.known("a"), Some(State::Invalid(_))));
 }
 

@@ -144,7 +144,7 @@ describe('what a model names', () => {
     });
   }
 
-  for (const name of ['turnout/', 'turnout/NO', 'turnout/../gateway', 'turnout/x/y', 'nobody-knows/x', 'turnout/é', `turnout/${'x'.repeat(5000)}`, ' split']) {
+  for (const name of ['turnout/', 'turnout/NO', 'turnout/../gateway', 'turnout/x/y', 'nobody-knows/x', 'turnout/é', `turnout/${'x'.repeat(200)}`, ' split']) {
     test(`${JSON.stringify(name.slice(0, 40))} is 404 model_not_found`, async () => {
       const answer = await call(worker, callTo(name));
       assert.equal(answer.status, 404, answer.text);

@@ -2,7 +2,7 @@ use serde_json::json;
 use turnout::gateway::{Credential, Gateway};
 use turnout::provider::AuthStyle;
 
-use super::{check_fault, document_with, parse, shown};
+use super::{check_fault, check_fault_in, document_with, parse, shown};
 
 #[test]
 fn a_document_as_tresor_writes_it_is_read_in_both_spellings() {
@@ -123,6 +123,56 @@ fn each_fault_names_its_field_and_what_would_be_right() {
     check_fault(&json!({"downstreams": {}}), "downstreams: must be an array, not an object");
     check_fault(&json!({"downstreams": [1]}), "downstreams[0]: must be an object, not a number");
     check_fault(&json!({"rules": 1}), "rules: must be an array, not a number");
+}
+
+#[test]
+fn a_key_given_twice_is_a_fault_whichever_would_win() {
+    let path = "downstreams[0]";
+    for (members, expected) in [
+        (r#""id": "other""#, format!("{path}.id: is given twice; keep one of them")),
+        (r#""id": "mine""#, format!("{path}.id: is given twice; keep one of them")),
+        (r#""id": null"#, format!("{path}.id: is given twice; keep one of them")),
+        (r#""api_key": "sk-other""#, format!("{path}.api_key: is given twice; keep one of them")),
+        (r#""apiKey": "sk-other""#, format!("{path}.apiKey: is given twice, in both spellings; keep one")),
+        (r#""baseUrl": "https://b.example""#, format!("{path}.baseUrl: is given twice, in both spellings")),
+        (r#""\u0062ase_url": "https://b.example""#, format!("{path}.base_url: is given twice; keep one")),
+        (
+            r#""formatUrls": {"gemini": "https://b.example", "gemini": "https://c.example"}"#,
+            format!("{path}.formatUrls.gemini: is given twice; keep one"),
+        ),
+    ] {
+        let document = format!(
+            r#"{{"downstreams": [{{"id": "mine", "base_url": "https://a.example/v1", "api_key": "sk-mine", {members}}}]}}"#
+        );
+        check_fault_in(&document, &expected);
+    }
+    check_fault_in(
+        r#"{"downstreams": [], "downstreams": []}"#,
+        "downstreams: is given twice; keep one of them",
+    );
+    check_fault_in(r#"{"rules": [], "rules": []}"#, "rules: is given twice; keep one of them");
+    let thrice = shown(&Gateway::parse(br#"{"rules": [], "rules": [], "rules": []}"#).unwrap_err());
+    assert_eq!(thrice, ["rules: is given twice; keep one of them"; 2]);
+}
+
+#[test]
+fn a_path_has_the_authors_own_spelling() {
+    for (member, expected) in [
+        (r#""baseUrl": 7"#, "downstreams[0].baseUrl: must be a string, not a number"),
+        (r#""baseUrl": "https://a.example", "apiKey": """#, "downstreams[0].apiKey: is empty"),
+        (
+            r#""baseUrl": "https://a.example", "outputModelIds": ["a", "a"]"#,
+            "downstreams[0].outputModelIds[1]: is listed twice",
+        ),
+    ] {
+        check_fault_in(&format!(r#"{{"downstreams": [{{"id": "mine", {member}}}]}}"#), expected);
+    }
+}
+
+#[test]
+fn a_key_of_any_length_is_shown_shortly() {
+    let (_, warnings) = parse(&json!({"ä".repeat(100_000): 1})).unwrap();
+    assert_eq!(shown(&warnings), [format!("{}: is no field here, and is ignored", "ä".repeat(64))]);
 }
 
 #[test]

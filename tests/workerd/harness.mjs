@@ -102,6 +102,11 @@ class Worker {
     this.#metrics.checkOneRecordPerCall();
   }
 
+  /** The process id of workerd, another one after each restart. */
+  get pid() {
+    return this.#process.pid;
+  }
+
   /** Everything that workerd and the worker have printed so far. */
   log() {
     return this.#log;

@@ -25,10 +25,14 @@ pub(super) async fn get(invocation: &Invocation, id: &str) -> Result<Response, E
     if is_name(name) && caller.may_name(name) && config::router(invocation, name).await?.is_some() {
         return Ok(invocation.json(200, &model(&format!("turnout/{name}")).to_string()));
     }
-    let ids = ids(invocation, &caller).await?;
-    if let Some(id) = ids.iter().find(|known| *known == id) {
+    let (gateway, _) = config::gateway(invocation).await?;
+    if models(invocation, &caller, &gateway).iter().any(|known| known == id)
+        || gateway.by_listed_model(id).is_some()
+    {
+        caller.check_model(id)?;
         return Ok(invocation.json(200, &model(id).to_string()));
     }
+    let ids = ids(invocation, &caller).await?;
     let nearest = did_you_mean(&nearest(id, ids.iter().map(String::as_str)));
     let message = format!("There is no model or router '{}'.{nearest}", shortened(id));
     Err(Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) })

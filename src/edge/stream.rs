@@ -108,14 +108,15 @@ fn whole(mut journal: Journal, answer: &Answer, reveals: impl Fn(&[u8]) -> bool)
         let message = "The downstream's answer broke off before its end.";
         return answered(journal, &Error::new(ErrorKind::UpstreamUnreachable, message), Outcome::Cut);
     };
-    // A 401 is our credential's, and theirs may show part of it (law 8); so may any other error.
-    if status == 401 || (status >= 400 && reveals(&bytes)) {
+    let observed = Observer::whole(Dialect::OpenAi, &bytes);
+    // A 401 is our credential's, and theirs may show part of it (law 8); so may any other error, one inside a 200 too.
+    let is_error = status >= 400 || observed.error.is_some();
+    if status == 401 || (is_error && reveals(&bytes)) {
         journal.attempt_ends(Some(status), Outcome::UpstreamError);
         let message = format!("The downstream refused our credential with status {status}; check its key.");
         let error = Error::new(ErrorKind::UpstreamCredentials, message);
         return answered(journal, &error, Outcome::UpstreamError);
     }
-    let observed = Observer::whole(Dialect::OpenAi, &bytes);
     let outcome = match status {
         200..300 if observed.error.is_some() => Outcome::InBandError,
         200..300 => Outcome::Ok,

@@ -235,7 +235,7 @@ async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
         Err(_) if invocation.left() => left(journal),
         Err(_) => {
             journal.attempt_ends(None, Outcome::Unreachable);
-            let message = format!("The downstream '{}' could not be reached.", target.downstream.id);
+            let message = format!("The downstream '{}' could not be reached, or gave no HTTP answer.", target.downstream.id);
             let error = Error::new(ErrorKind::UpstreamUnreachable, message);
             answered(journal, &error, Outcome::Unreachable)
         }

@@ -208,7 +208,7 @@ async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
     if listed.is_none()
         && let Some(name) = model.strip_prefix(DEMO).and_then(|rest| rest.strip_prefix('/'))
     {
-        return demonstrated(invocation, journal, &call, name, direct).await;
+        return demonstrated(invocation, journal, &call, name, direct, usage).await;
     }
     let target = match listed.map_or_else(|| gateway.target(&model), Ok) {
         Ok(target) => target,
@@ -235,7 +235,10 @@ async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
         Err(_) if invocation.left() => left(journal),
         Err(_) => {
             journal.attempt_ends(None, Outcome::Unreachable);
-            let message = format!("The downstream '{}' could not be reached, or gave no HTTP answer.", target.downstream.id);
+            let message = format!(
+                "The downstream '{}' could not be reached, or gave no HTTP answer.",
+                target.downstream.id
+            );
             let error = Error::new(ErrorKind::UpstreamUnreachable, message);
             answered(journal, &error, Outcome::Unreachable)
         }
@@ -249,13 +252,16 @@ async fn demonstrated(
     call: &Call,
     name: &str,
     direct: bool,
+    usage: UsageMode,
 ) -> Response {
     if !settings(&invocation.env).demo {
         return refused(journal, &unserved(demo::off(name), direct));
     }
     journal.attempt_begins(DEMO, name, Dialect::OpenAi);
-    match demo::answer(invocation, call, name).await {
-        Ok(answer) => stream::relayed(invocation, journal, &Answer::new(&answer), false, |_| false),
+    // As of any downstream: usage that the caller did not ask for is asked for, and withheld.
+    let asked_usage = call.stream() && !call.asks_usage() && usage == UsageMode::Always;
+    match demo::answer(invocation, call, name, asked_usage).await {
+        Ok(answer) => stream::relayed(invocation, journal, &Answer::new(&answer), asked_usage, |_| false),
         Err(_) => left(journal),
     }
 }

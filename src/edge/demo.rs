@@ -18,12 +18,17 @@ pub(super) fn off(model: &str) -> Error {
 }
 
 /// The answer of a demo model, in the form of an upstream's; an error where the caller left before it began.
-pub(super) async fn answer(invocation: &Invocation, call: &Call, model: &str) -> Result<JsValue, JsValue> {
+pub(super) async fn answer(
+    invocation: &Invocation,
+    call: &Call,
+    model: &str,
+    asked_usage: bool,
+) -> Result<JsValue, JsValue> {
     let request = DemoRequest {
         model,
         messages: &call.messages(),
         stream: call.stream(),
-        include_usage: call.asks_usage(),
+        include_usage: call.asks_usage() || asked_usage,
         max_tokens: call.max_tokens(),
         created: invocation.started / 1000,
     };

@@ -149,7 +149,7 @@ pub struct Record {
     pub variant: Option<String>,
     /// The provider that answered, else the last one tried.
     pub provider: Option<String>,
-    /// The model that answered, as its provider names it, else the last one tried.
+    /// The model that its provider was asked for and answered with, else the last one tried.
     pub model: Option<String>,
     /// The caller's dialect.
     pub dialect_in: Dialect,

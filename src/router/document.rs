@@ -1,7 +1,7 @@
 //! A router as it is stored: read strictly, with every fault at once, each with its path and what would be right.
 //!
 //! In scope: every spelling that people write (snake and camel case, with and without ids), and the [`Router`] that comes
-//! of it. Out of scope: keeping the last good one when this fails (`edge::config`). What this version cannot do and would
+//! of it. Out of scope: keeping the last good one when this fails (`shelf`). What this version cannot do and would
 //! be wrong to ignore (parameters, prompts, ramps) is a fault, not a silence.
 
 use std::rc::Rc;

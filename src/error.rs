@@ -40,6 +40,8 @@ pub enum ErrorKind {
     UpstreamModel,
     /// The upstream could not be reached, or broke before its answer began.
     UpstreamUnreachable,
+    /// The upstream said nothing within the time that it was given.
+    UpstreamTimeout,
 }
 
 /// A refusal, in no dialect yet.
@@ -90,6 +92,7 @@ impl ErrorKind {
             ErrorKind::MethodNotAllowed(_) => 405,
             ErrorKind::InvalidRouter | ErrorKind::InvalidGateway | ErrorKind::ConfigUnavailable => 503,
             ErrorKind::UpstreamCredentials | ErrorKind::UpstreamModel | ErrorKind::UpstreamUnreachable => 502,
+            ErrorKind::UpstreamTimeout => 504,
         }
     }
 
@@ -112,6 +115,7 @@ impl ErrorKind {
             ErrorKind::UpstreamCredentials => "upstream_credentials",
             ErrorKind::UpstreamModel => "upstream_model",
             ErrorKind::UpstreamUnreachable => "upstream_unreachable",
+            ErrorKind::UpstreamTimeout => "upstream_timeout",
         }
     }
 

@@ -10,6 +10,7 @@ pub mod error;
 pub mod fault;
 pub mod hash;
 pub mod nearest;
+pub mod random;
 
 pub mod auth;
 pub mod call;
@@ -24,6 +25,8 @@ pub mod gateway;
 pub mod outbound;
 pub mod provider;
 pub mod shelf;
+
+pub mod exchange;
 
 pub mod relay;
 pub mod sse;

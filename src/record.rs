@@ -90,8 +90,12 @@ pub enum Outcome {
     Cut,
     /// The caller went away. No error of the variant.
     ClientCancelled,
-    /// No answer: no connection, or none in time.
+    /// No answer: no connection, or no HTTP.
     Unreachable,
+    /// No answer, or nothing meaningful of one, within its time.
+    Timeout,
+    /// An answer that says nothing, where the route takes that for a failure.
+    Empty,
     /// Refused by us after a decision: missing credentials, for one.
     Refused,
 }
@@ -106,6 +110,8 @@ impl Outcome {
             Outcome::Cut => "cut",
             Outcome::ClientCancelled => "client_cancelled",
             Outcome::Unreachable => "unreachable",
+            Outcome::Timeout => "timeout",
+            Outcome::Empty => "empty",
             Outcome::Refused => "refused",
         }
     }
@@ -118,6 +124,8 @@ impl Outcome {
             | Outcome::InBandError
             | Outcome::Cut
             | Outcome::Unreachable
+            | Outcome::Timeout
+            | Outcome::Empty
             | Outcome::Refused => true,
         }
     }

@@ -3,6 +3,8 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::random::SplitMix;
+
 /// One generator for each question, so that an answer to one does not depend on how often another was asked.
 pub(super) struct Chance {
     /// Whether and how the call fails.
@@ -26,24 +28,18 @@ impl Chance {
         let mut words =
             digest.chunks(8).map(|chunk| chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
         let mut next = || words.next().unwrap_or_default();
-        Chance { fate: Dice(next()), text: Dice(next()), pace: Dice(next()), id: next() }
+        let mut dice = || Dice(SplitMix::new(next()));
+        Chance { fate: dice(), text: dice(), pace: dice(), id: next() }
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): enough to pick sentences by, never a source of secrets.
-pub(super) struct Dice(u64);
+/// What sentences are picked by.
+pub(super) struct Dice(SplitMix);
 
 impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let word = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
     /// One of `0..sides`; 0 where there are none. The bias of the remainder is below `sides` / 2^64.
     pub(super) fn below(&mut self, sides: u64) -> u64 {
-        self.roll().checked_rem(sides).unwrap_or(0)
+        self.0.next().checked_rem(sides).unwrap_or(0)
     }
 
     /// One of `low..=high`.

@@ -14,4 +14,4 @@ mod observer;
 
 pub use filter::UsageFilter;
 pub use marks::may_bypass;
-pub use observer::{First, Observed, Observer};
+pub use observer::{First, Observed, Observer, Said};

@@ -15,6 +15,8 @@ const MAX_WORD: usize = 64;
 pub(super) struct Reading<'j> {
     pub(super) model: Option<&'j RawValue>,
     pub(super) usage: Option<Usage>,
+    /// It has the form of an answer: `choices`, or the name of such an object.
+    pub(super) is_answer: bool,
     /// A choice says or does something.
     pub(super) meaningful: bool,
     pub(super) finish_reason: Option<String>,
@@ -36,6 +38,9 @@ impl<'j> Reading<'j> {
             reading.error = Some(error_kind(json, error));
         }
 
+        // Null choices are absent here, so that a chat completion is known by its name too.
+        reading.is_answer =
+            choices.is_some() || object.is_some_and(|object| object.get().starts_with("\"chat.completion"));
         let list = elements_of(choices);
         let no_choices = choices.is_some_and(|choices| choices.get().starts_with('[')) && list.is_empty();
         reading.usage_alone =

@@ -8,6 +8,8 @@ use crate::usage::Usage;
 
 /// Longest model id that is kept, in bytes.
 const MAX_MODEL: usize = 256;
+/// Largest error that is kept: 64 KiB, a hundred times one that was written for a reader.
+const MAX_ERROR_BYTES: usize = 64 << 10;
 
 /// The first event of note in a stream: what failover waits for (law 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +20,22 @@ pub enum First {
     Error {
         /// Its code, type or status, else `error`.
         kind: String,
+        /// The event's data, which is the error's own JSON; empty where it is no JSON, or over 64 KiB.
+        json: Vec<u8>,
     },
+}
+
+/// What a whole body says: [`First`] for what is no stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A choice says something, or the body is a JSON object of a form that is not known here.
+    Something,
+    /// It is an answer, and no choice says anything.
+    Nothing,
+    /// An error, its kind in [`Observed::error`]; the body is the error's own JSON.
+    Error,
+    /// No JSON object: the body was cut off, or is of another make (a proxy's page).
+    Garbage,
 }
 
 /// What was seen of an answer. What was not said is `None` or false.
@@ -67,12 +84,7 @@ pub(super) enum Nature {
 impl Observer {
     /// An observer at the beginning of a stream.
     pub fn new(dialect: Dialect) -> Self {
-        Observer {
-            decoder: Decoder::new(),
-            seen: Seen { dialect, marks: Marks::new(), first: None, observed: Observed::default() },
-            tail: Vec::new(),
-            skipped: false,
-        }
+        Observer { decoder: Decoder::new(), seen: Seen::new(dialect), tail: Vec::new(), skipped: false }
     }
 
     /// Takes the next bytes, as many as came.
@@ -126,11 +138,25 @@ impl Observer {
         true
     }
 
+    /// What is seen in a body that is no stream, and what that comes to.
+    pub fn judge(dialect: Dialect, body: &[u8]) -> (Observed, Said) {
+        let Dialect::OpenAi = dialect;
+        let mut seen = Seen::new(dialect);
+        let Some(reading) = Reading::of(body) else { return (seen.observed, Said::Garbage) };
+        let said = if reading.error.is_some() {
+            Said::Error
+        } else if reading.is_answer && !reading.meaningful {
+            Said::Nothing
+        } else {
+            Said::Something
+        };
+        seen.note(reading, &[]);
+        (seen.observed, said)
+    }
+
     /// What is seen in a body that is no stream.
     pub fn whole(dialect: Dialect, body: &[u8]) -> Observed {
-        let mut seen = Observer::new(dialect).seen;
-        seen.read_json(body, false);
-        seen.observed
+        Observer::judge(dialect, body).0
     }
 
     pub(super) fn decoder(&self) -> &Decoder {
@@ -155,6 +181,10 @@ struct Seen {
 }
 
 impl Seen {
+    fn new(dialect: Dialect) -> Seen {
+        Seen { dialect, marks: Marks::new(), first: None, observed: Observed::default() }
+    }
+
     fn read(&mut self, event: &Event<'_>) -> Nature {
         let named_error = event.name == b"error";
         if event.data.trim_ascii_start().starts_with(b"[DONE]") {
@@ -169,16 +199,19 @@ impl Seen {
 
     fn read_json(&mut self, json: &[u8], named_error: bool) -> Nature {
         let Dialect::OpenAi = self.dialect;
-        let mut reading = Reading::of(json).unwrap_or_default();
+        let reading = Reading::of(json);
+        let error_json = if reading.is_some() && json.len() <= MAX_ERROR_BYTES { json } else { &[] };
+        let mut reading = reading.unwrap_or_default();
         if named_error && reading.error.is_none() {
             reading.error = Some(error_kind(json, None));
         }
         let nature = if reading.usage_alone && !named_error { Nature::UsageAlone } else { Nature::Other };
-        self.note(reading);
+        self.note(reading, error_json);
         nature
     }
 
-    fn note(&mut self, reading: Reading<'_>) {
+    /// Notes what was read; `error_json` is the whole of it, as far as it would be kept were it an error.
+    fn note(&mut self, reading: Reading<'_>, error_json: &[u8]) {
         let observed = &mut self.observed;
         if observed.model.is_none() {
             // Azure's first chunk, with the verdict on the prompt, has an empty one.
@@ -195,7 +228,7 @@ impl Seen {
             observed.finish_reason = reading.finish_reason;
         }
         if let Some(kind) = reading.error {
-            self.first.get_or_insert_with(|| First::Error { kind: kind.clone() });
+            self.first.get_or_insert_with(|| First::Error { kind: kind.clone(), json: error_json.to_vec() });
             observed.error.get_or_insert(kind);
         }
         if reading.meaningful {

@@ -227,7 +227,7 @@ fn an_error_before_anything_meaningful_is_a_failure() {
         (r#"{"error":{"code":"a sentence with a secret-key"}}"#, "error"),
         (r#"{"choices":[{"error":{"code":502},"delta":{"content":""},"finish_reason":"error"}]}"#, "502"),
     ] {
-        let failed = Some(First::Error { kind: kind.to_owned() });
+        let failed = Some(First::Error { kind: kind.to_owned(), json: event.as_bytes().to_vec() });
         assert_eq!(first_after(&[event]), failed, "{event}");
         let role = r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#;
         let content = r#"{"choices":[{"delta":{"content":"x"}}]}"#;

@@ -3,7 +3,8 @@
 //! In scope: one error type for everything that Turnout itself refuses, and its status and body in the caller's dialect.
 //! Out of scope: an upstream's own error, which passes through as it is.
 
-use crate::dialect::Dialect;
+use crate::dialect::answer::Failure;
+use crate::dialect::{Dialect, anthropic, gemini, responses};
 
 /// Why a call was refused. `code()` is stable: programs switch on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

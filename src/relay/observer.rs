@@ -140,7 +140,7 @@ impl Observer {
 
     /// What is seen in a body that is no stream, and what that comes to.
     pub fn judge(dialect: Dialect, body: &[u8]) -> (Observed, Said) {
-        let Dialect::OpenAi = dialect;
+        let _ = dialect;
         let mut seen = Seen::new(dialect);
         let Some(reading) = Reading::of(body) else { return (seen.observed, Said::Garbage) };
         let said = if reading.error.is_some() {
@@ -198,7 +198,6 @@ impl Seen {
     }
 
     fn read_json(&mut self, json: &[u8], named_error: bool) -> Nature {
-        let Dialect::OpenAi = self.dialect;
         let reading = Reading::of(json);
         let error_json = if reading.is_some() && json.len() <= MAX_ERROR_BYTES { json } else { &[] };
         let mut reading = reading.unwrap_or_default();

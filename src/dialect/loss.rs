@@ -1,0 +1,173 @@
+//! What a target cannot carry: refused where the answer would be wrong without it, else dropped and noted.
+//!
+//! The table is the only place that decides. An encoder that meets a feature that it has no word for hands it to
+//! [`Losses::meet`]; what the table does not allow to be dropped becomes a 400 that names the field.
+//! (The table itself, generated from [`TABLE`], belongs here and into README; a test holds all three together.)
+
+use super::Dialect;
+use crate::error::Error;
+
+/// What becomes of a feature on its way into a dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The dialect has a word for it.
+    Carried,
+    /// It is left out, and `x-turnout-note` says so.
+    Dropped,
+    /// The call is refused with a 400 that names it.
+    Refused,
+}
+
+/// What may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "their words are in the table")]
+pub enum Feature {
+    TopK,
+    Penalties,
+    Seed,
+    StopSequences,
+    Logprobs,
+    LogitBias,
+    SeveralAnswers,
+    Audio,
+    DocumentUrl,
+    UploadedFile,
+    ImageDetail,
+    JsonObject,
+    StrictTool,
+    CustomGrammar,
+    WebSearchDomains,
+    WebSearchDetails,
+    OtherServerTool,
+    ServerToolHistory,
+    OneToolAtATime,
+    ThinkingBudget,
+    ThinkingDisplay,
+    ForeignThought,
+    CacheControl,
+    PromptCacheKey,
+    Citations,
+    SpeakerName,
+    LateSystem,
+    User,
+    Verbosity,
+    ServiceTier,
+    SpokenAnswer,
+    StoredState,
+    OwnField,
+}
+
+/// A feature, and its fate in each dialect in the order of [`Dialect::ALL`].
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// What.
+    pub feature: Feature,
+    /// In people's words, for notes and errors.
+    pub name: &'static str,
+    /// Into `openai`, `anthropic`, `openai_responses`, `gemini`.
+    pub fates: [Fate; 4],
+    /// Why it is dropped or refused, where it is.
+    pub why: &'static str,
+}
+
+use Fate::{Carried as C, Dropped as D, Refused as R};
+
+/// The loss table.
+#[rustfmt::skip]
+pub const TABLE: &[Row] = &[
+    Row { feature: Feature::TopK, name: "`top_k`", fates: [D, C, D, C], why: "it only narrows the draw" },
+    Row { feature: Feature::Penalties, name: "frequency and presence penalties", fates: [C, D, D, C], why: "they only shade the draw" },
+    Row { feature: Feature::Seed, name: "`seed`", fates: [C, D, D, C], why: "no provider promises the same answer by it" },
+    Row { feature: Feature::StopSequences, name: "stop sequences", fates: [C, C, R, C], why: "the answer would run on past them" },
+    Row { feature: Feature::Logprobs, name: "log probabilities", fates: [C, R, C, C], why: "the answer would lack what was asked for" },
+    Row { feature: Feature::LogitBias, name: "`logit_bias`", fates: [C, R, R, R], why: "token ids mean nothing to another model" },
+    Row { feature: Feature::SeveralAnswers, name: "more than one answer (`n`)", fates: [C, R, R, C], why: "the answer would lack what was asked for" },
+    Row { feature: Feature::Audio, name: "spoken input", fates: [C, R, R, C], why: "the model would not hear it" },
+    Row { feature: Feature::DocumentUrl, name: "a document by URL", fates: [R, C, C, C], why: "the model would not read it" },
+    Row { feature: Feature::UploadedFile, name: "a file that was uploaded to another provider", fates: [R, R, R, R], why: "its id means nothing elsewhere" },
+    Row { feature: Feature::ImageDetail, name: "an image's `detail`", fates: [C, D, C, D], why: "the model chooses by itself" },
+    Row { feature: Feature::JsonObject, name: "JSON mode without a schema", fates: [C, R, C, C], why: "the answer might be no JSON" },
+    Row { feature: Feature::StrictTool, name: "`strict` of a tool", fates: [C, C, C, D], why: "the schema is still given" },
+    Row { feature: Feature::CustomGrammar, name: "a custom tool's grammar", fates: [C, R, C, R], why: "the call might not keep to it" },
+    Row { feature: Feature::WebSearchDomains, name: "the hosts of a web search", fates: [R, C, C, R], why: "it would search where it must not" },
+    Row { feature: Feature::WebSearchDetails, name: "details of a web search", fates: [D, D, D, D], why: "it searches as it thinks fit" },
+    Row { feature: Feature::OtherServerTool, name: "a tool that only another provider runs", fates: [R, R, R, R], why: "nobody would run it" },
+    Row { feature: Feature::ServerToolHistory, name: "a step of a tool that another provider ran", fates: [D, D, D, D], why: "what came of it stands in the text" },
+    Row { feature: Feature::OneToolAtATime, name: "one tool call at a time", fates: [C, C, C, D], why: "calls may come at once" },
+    Row { feature: Feature::ThinkingBudget, name: "a budget of thought in tokens", fates: [D, C, D, C], why: "an effort stands in for it" },
+    Row { feature: Feature::ThinkingDisplay, name: "how thoughts are shown", fates: [D, C, C, C], why: "they are shown as the provider does" },
+    Row { feature: Feature::ForeignThought, name: "a thought that another model signed", fates: [D, D, D, D], why: "a signature means nothing to another" },
+    Row { feature: Feature::CacheControl, name: "`cache_control`", fates: [D, C, D, D], why: "the provider caches by itself" },
+    Row { feature: Feature::PromptCacheKey, name: "`prompt_cache_key`", fates: [C, D, C, D], why: "the provider caches by itself" },
+    Row { feature: Feature::Citations, name: "citations in the history", fates: [D, D, D, D], why: "the text that cites stays" },
+    Row { feature: Feature::SpeakerName, name: "the name of a speaker", fates: [C, D, D, D], why: "roles stay" },
+    Row { feature: Feature::LateSystem, name: "a system prompt in mid-conversation", fates: [C, D, C, D], why: "it stands at the beginning instead" },
+    Row { feature: Feature::User, name: "the user's id", fates: [C, C, C, D], why: "it only tells the provider whom to hold responsible" },
+    Row { feature: Feature::Verbosity, name: "`verbosity`", fates: [C, D, C, D], why: "the model chooses by itself" },
+    Row { feature: Feature::ServiceTier, name: "`service_tier`", fates: [D, D, D, D], why: "another provider has other queues" },
+    Row { feature: Feature::SpokenAnswer, name: "a spoken answer", fates: [C, R, R, R], why: "there would be nothing to hear" },
+    Row { feature: Feature::StoredState, name: "state that the provider keeps (`previous_response_id`, `conversation`, `background`, `prompt`)", fates: [R, R, C, R], why: "the model would not know what went before" },
+    Row { feature: Feature::OwnField, name: "a field of the caller's own dialect", fates: [D, D, D, D], why: "no other dialect has it" },
+];
+
+/// What was lost of one request on its way into one dialect.
+#[derive(Clone, Debug)]
+pub struct Losses {
+    target: Dialect,
+    noted: Vec<&'static Row>,
+}
+
+impl Losses {
+    /// Nothing so far.
+    pub fn new(target: Dialect) -> Losses {
+        Losses { target, noted: Vec::new() }
+    }
+
+    /// The target has no word for what stands at `path` of the caller's body.
+    ///
+    /// # Errors
+    /// A 400 that names it, where the table does not let it be dropped.
+    pub fn meet(&mut self, feature: Feature, path: &str) -> Result<(), Error> {
+        let Some(row) = TABLE.iter().find(|row| row.feature == feature) else { return Ok(()) };
+        if row.fate(self.target) == Fate::Dropped {
+            if !self.noted.iter().any(|noted| noted.feature == feature) {
+                self.noted.push(row);
+            }
+            return Ok(());
+        }
+        let message = format!(
+            "`{path}`: {} cannot be sent to a downstream that speaks `{}` ({}); leave it out, or name a model that takes it.",
+            row.name,
+            self.target.as_str(),
+            row.why
+        );
+        Err(Error::invalid(path, message))
+    }
+
+    /// What was dropped, for `x-turnout-note`; `None` where nothing was.
+    pub fn note(&self) -> Option<String> {
+        if self.noted.is_empty() {
+            return None;
+        }
+        let names: Vec<&str> = self.noted.iter().map(|row| row.name).collect();
+        Some(format!("not sent to {}: {}", self.target.as_str(), names.join(", ")))
+    }
+
+    /// The features that were dropped.
+    pub fn dropped(&self) -> impl Iterator<Item = Feature> {
+        self.noted.iter().map(|row| row.feature)
+    }
+}
+
+impl Row {
+    /// What becomes of it on its way into a dialect.
+    pub fn fate(&self, target: Dialect) -> Fate {
+        let [openai, anthropic, responses, gemini] = self.fates;
+        match target {
+            Dialect::OpenAi => openai,
+            Dialect::Anthropic => anthropic,
+            Dialect::Responses => responses,
+            Dialect::Gemini => gemini,
+        }
+    }
+}

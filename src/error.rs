@@ -77,6 +77,20 @@ impl Error {
                 "code": self.kind.code(),
             }})
             .to_string(),
+            Dialect::Anthropic => anthropic::encode_error(&self.failure()),
+            Dialect::Responses => responses::encode_error(&self.failure()),
+            Dialect::Gemini => gemini::encode_error(&self.failure()),
+        }
+    }
+
+    /// The refusal in no dialect, for the encoders.
+    fn failure(&self) -> Failure {
+        Failure {
+            status: self.kind.status(),
+            kind: Some(self.kind.openai_type().to_owned()),
+            code: Some(self.kind.code().to_owned()),
+            param: self.param.clone(),
+            message: self.message.clone(),
         }
     }
 }

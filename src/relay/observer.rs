@@ -1,6 +1,7 @@
 //! Reads along with a stream, or a whole body, and changes nothing.
 
 use super::chat::{Reading, error_kind};
+use super::ending::LastBytes;
 use super::marks::Marks;
 use crate::dialect::Dialect;
 use crate::sse::{Decoder, Event};
@@ -66,6 +67,7 @@ pub struct Observer {
     tail: Vec<u8>,
     /// Whether something before the tail was let go.
     skipped: bool,
+    last: LastBytes,
 }
 
 /// As much of a stream's end is kept: many times its longest events but for media.
@@ -84,7 +86,13 @@ pub(super) enum Nature {
 impl Observer {
     /// An observer at the beginning of a stream.
     pub fn new(dialect: Dialect) -> Self {
-        Observer { decoder: Decoder::new(), seen: Seen::new(dialect), tail: Vec::new(), skipped: false }
+        Observer {
+            decoder: Decoder::new(),
+            seen: Seen::new(dialect),
+            tail: Vec::new(),
+            skipped: false,
+            last: LastBytes::new(),
+        }
     }
 
     /// Takes the next bytes, as many as came.
@@ -93,6 +101,7 @@ impl Observer {
             self.push_each(bytes, |_, _| {});
             return;
         }
+        self.last.push(bytes);
         self.tail.extend_from_slice(bytes);
         if self.tail.len() > 2 * TAIL {
             self.tail.drain(..self.tail.len() - TAIL);
@@ -105,17 +114,33 @@ impl Observer {
         self.seen.first.as_ref()
     }
 
-    /// What was seen, the end of the stream included: an event without its blank line is read if it is whole.
-    pub fn finish(mut self) -> Observed {
+    /// Whether the bytes so far end between two events, or there are none.
+    pub fn between_events(&self) -> bool {
+        self.last.end_an_event()
+    }
+
+    /// Takes the end of the stream, after which nothing may be pushed: an event without its blank line is read if it is
+    /// whole, and may be the [first](Observer::first) of note.
+    pub fn end(&mut self) {
         let tail = std::mem::take(&mut self.tail);
-        if !self.ends_with_usage(&tail) {
-            if self.skipped {
-                // What was being read has lost its end.
-                self.push_each(b"\n\n", |_, _| {});
-            }
-            self.push_each(&tail, |_, _| {});
-            self.finish_each(|_| {});
+        if self.ends_with_usage(&tail) {
+            return;
         }
+        if std::mem::take(&mut self.skipped) {
+            // What was being read has lost its end.
+            self.decoder.push(b"\n\n", |event| {
+                self.seen.read(&event);
+            });
+        }
+        self.decoder.push(&tail, |event| {
+            self.seen.read(&event);
+        });
+        self.finish_each(|_| {});
+    }
+
+    /// What was seen, the [end](Observer::end) of the stream included.
+    pub fn finish(mut self) -> Observed {
+        self.end();
         self.seen.observed
     }
 
@@ -164,6 +189,7 @@ impl Observer {
     }
 
     pub(super) fn push_each(&mut self, bytes: &[u8], mut on_event: impl FnMut(&Event<'_>, Nature)) {
+        self.last.push(bytes);
         self.decoder.push(bytes, |event| on_event(&event, self.seen.read(&event)));
     }
 

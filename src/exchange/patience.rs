@@ -145,8 +145,10 @@ fn split_where(text: &str, sort: impl Fn(char) -> bool) -> (&str, &str) {
 /// The pause before the `nth` retry (from 0): uniform from 0 to `base_ms × 2^nth`, at most [`LONGEST_BACKOFF_MS`] ("full
 /// jitter": AWS Architecture Blog, "Exponential Backoff And Jitter"). `random` is uniform over all `u64`.
 pub fn backoff(base_ms: u64, nth: u32, random: u64) -> u64 {
-    let _ = (base_ms, nth, random);
-    todo!()
+    let factor = 1_u64.checked_shl(nth).unwrap_or(u64::MAX);
+    let most = base_ms.saturating_mul(factor).min(LONGEST_BACKOFF_MS);
+    // The upper half of the product is uniform over 0..=most, and needs no division.
+    ((u128::from(random) * u128::from(most + 1)) >> 64) as u64
 }
 
 /// No pause grows beyond this.

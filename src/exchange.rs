@@ -20,7 +20,7 @@ mod words;
 
 use std::rc::Rc;
 
-pub(crate) use document::tuning;
+pub(crate) use document::{asked_tuning, tuning};
 pub use step::{Event, Refusal, Relay, Shown, Step};
 
 use self::circuit::{Circuits, State};

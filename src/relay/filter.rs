@@ -94,6 +94,11 @@ impl UsageFilter {
         out.append(held);
     }
 
+    /// What was seen until now.
+    pub fn observed(&self) -> &Observed {
+        self.observer.observed()
+    }
+
     /// What was seen, the [end](UsageFilter::end) of the stream included.
     pub fn finish(mut self, out: &mut Vec<u8>) -> Observed {
         self.end(out);

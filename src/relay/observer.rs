@@ -50,6 +50,8 @@ pub struct Observed {
     pub meaningful: bool,
     /// The answer came to its end: `[DONE]`, or a reason why it finished.
     pub done: bool,
+    /// The stream said that it was over: `[DONE]`. What breaks after that has lost nothing.
+    pub terminated: bool,
     /// The last reason why a choice finished (`stop`, `length`, …); `other` where it looks like no word.
     pub finish_reason: Option<String>,
     /// The code, type or status of the first error in the body, else `error`; never its message.
@@ -138,6 +140,11 @@ impl Observer {
         self.finish_each(|_| {});
     }
 
+    /// What was seen until now.
+    pub fn observed(&self) -> &Observed {
+        &self.seen.observed
+    }
+
     /// What was seen, the [end](Observer::end) of the stream included.
     pub fn finish(mut self) -> Observed {
         self.end();
@@ -152,12 +159,14 @@ impl Observer {
         let mut last = Observer::new(self.seen.dialect);
         last.push_each(ending, |_, _| {});
         last.finish_each(|_| {});
-        let Observed { usage: Some(usage), done, finish_reason, error, .. } = last.seen.observed else {
+        let Observed { usage: Some(usage), done, terminated, finish_reason, error, .. } = last.seen.observed
+        else {
             return false;
         };
         let observed = &mut self.seen.observed;
         observed.usage.get_or_insert_default().merge(usage);
         observed.done |= done;
+        observed.terminated |= terminated;
         observed.finish_reason = finish_reason.or(observed.finish_reason.take());
         observed.error = observed.error.take().or(error);
         true
@@ -215,6 +224,7 @@ impl Seen {
         let named_error = event.name == b"error";
         if event.data.trim_ascii_start().starts_with(b"[DONE]") {
             self.observed.done = true;
+            self.observed.terminated = true;
             Nature::Other
         } else if !self.observed.meaningful || named_error || self.marks.matter_in(event.data) {
             self.read_json(event.data, named_error)

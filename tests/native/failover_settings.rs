@@ -432,3 +432,23 @@ fn thousands_of_variants_share_one_list() {
     let [first, last] = [&variants[0], &variants[9_999]].map(|variant| &variant.failover.others);
     assert!(Rc::ptr_eq(first, last) && first.len() == 10_000);
 }
+
+#[test]
+fn the_readmes_example_is_as_it_says() {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("\n## Failover\n").unwrap();
+    let (document, _) = section.split_once("```json\n").unwrap().1.split_once("```").unwrap();
+    let router = parse("r", document.as_bytes()).unwrap_or_else(|faults| panic!("{}", summary(&faults)));
+    assert_eq!(router.warnings, []);
+    let variants = router.default.unwrap().variants;
+    let failover = &variants[0].failover;
+    let expected = Policy {
+        ttft_ms: Some(8_000),
+        deadline_ms: 60_000,
+        attempts: 4,
+        across_variants: true,
+        ..Policy::default()
+    };
+    assert_eq!(failover.policy, expected);
+    assert_eq!((&*failover.models[0], failover.others.len()), ("azure/gpt-5", 2));
+}

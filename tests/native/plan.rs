@@ -96,7 +96,7 @@ proptest! {
         let targets = plan(&Rc::from(model), &failover, &asked);
         let is_ignored = |target: &str| {
             let entries = ignore.0.split_whitespace().chain(ignore.1.split_whitespace());
-            let provider = target.find('/').map(|slash| &target[..slash]);
+            let provider = target.split_once('/').map(|(provider, _)| provider);
             entries.into_iter().any(|entry| entry == target || Some(entry) == provider)
         };
 

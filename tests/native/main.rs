@@ -17,6 +17,7 @@ mod corpus;
 mod decision;
 mod demo;
 mod endpoint;
+mod exchange;
 mod gateway;
 mod identity;
 mod outbound;

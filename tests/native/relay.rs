@@ -87,6 +87,7 @@ fn ended(usage: Option<Usage>) -> Observed {
         model: Some("made-up-1".to_owned()),
         meaningful: true,
         done: true,
+        terminated: true,
         finish_reason: Some("stop".to_owned()),
         error: None,
     }

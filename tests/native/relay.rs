@@ -146,7 +146,12 @@ fn an_error_is_noted_by_its_kind_alone() {
     check(
         "error-after-content",
         None,
-        &Observed { error: Some("502".to_owned()), finish_reason: Some("error".to_owned()), ..ended(None) },
+        &Observed {
+            error: Some("502".to_owned()),
+            finish_reason: Some("error".to_owned()),
+            terminated: false,
+            ..ended(None)
+        },
     );
 }
 

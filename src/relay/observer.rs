@@ -1,6 +1,7 @@
 //! Reads along with a stream, or a whole body, and changes nothing.
 
 use super::chat::{Reading, error_kind};
+use super::ending::LastBytes;
 use super::marks::Marks;
 use crate::dialect::Dialect;
 use crate::sse::{Decoder, Event};
@@ -49,6 +50,8 @@ pub struct Observed {
     pub meaningful: bool,
     /// The answer came to its end: `[DONE]`, or a reason why it finished.
     pub done: bool,
+    /// The stream said that it was over: `[DONE]`. What breaks after that has lost nothing.
+    pub terminated: bool,
     /// The last reason why a choice finished (`stop`, `length`, …); `other` where it looks like no word.
     pub finish_reason: Option<String>,
     /// The code, type or status of the first error in the body, else `error`; never its message.
@@ -66,6 +69,7 @@ pub struct Observer {
     tail: Vec<u8>,
     /// Whether something before the tail was let go.
     skipped: bool,
+    last: LastBytes,
 }
 
 /// As much of a stream's end is kept: many times its longest events but for media.
@@ -84,7 +88,13 @@ pub(super) enum Nature {
 impl Observer {
     /// An observer at the beginning of a stream.
     pub fn new(dialect: Dialect) -> Self {
-        Observer { decoder: Decoder::new(), seen: Seen::new(dialect), tail: Vec::new(), skipped: false }
+        Observer {
+            decoder: Decoder::new(),
+            seen: Seen::new(dialect),
+            tail: Vec::new(),
+            skipped: false,
+            last: LastBytes::new(),
+        }
     }
 
     /// Takes the next bytes, as many as came.
@@ -93,6 +103,7 @@ impl Observer {
             self.push_each(bytes, |_, _| {});
             return;
         }
+        self.last.push(bytes);
         self.tail.extend_from_slice(bytes);
         if self.tail.len() > 2 * TAIL {
             self.tail.drain(..self.tail.len() - TAIL);
@@ -105,17 +116,38 @@ impl Observer {
         self.seen.first.as_ref()
     }
 
-    /// What was seen, the end of the stream included: an event without its blank line is read if it is whole.
-    pub fn finish(mut self) -> Observed {
+    /// Whether the bytes so far end between two events, or there are none.
+    pub fn between_events(&self) -> bool {
+        self.last.end_an_event()
+    }
+
+    /// Takes the end of the stream, after which nothing may be pushed: an event without its blank line is read if it is
+    /// whole, and may be the [first](Observer::first) of note.
+    pub fn end(&mut self) {
         let tail = std::mem::take(&mut self.tail);
-        if !self.ends_with_usage(&tail) {
-            if self.skipped {
-                // What was being read has lost its end.
-                self.push_each(b"\n\n", |_, _| {});
-            }
-            self.push_each(&tail, |_, _| {});
-            self.finish_each(|_| {});
+        if self.ends_with_usage(&tail) {
+            return;
         }
+        if std::mem::take(&mut self.skipped) {
+            // What was being read has lost its end.
+            self.decoder.push(b"\n\n", |event| {
+                self.seen.read(&event);
+            });
+        }
+        self.decoder.push(&tail, |event| {
+            self.seen.read(&event);
+        });
+        self.finish_each(|_| {});
+    }
+
+    /// What was seen until now.
+    pub fn observed(&self) -> &Observed {
+        &self.seen.observed
+    }
+
+    /// What was seen, the [end](Observer::end) of the stream included.
+    pub fn finish(mut self) -> Observed {
+        self.end();
         self.seen.observed
     }
 
@@ -127,12 +159,14 @@ impl Observer {
         let mut last = Observer::new(self.seen.dialect);
         last.push_each(ending, |_, _| {});
         last.finish_each(|_| {});
-        let Observed { usage: Some(usage), done, finish_reason, error, .. } = last.seen.observed else {
+        let Observed { usage: Some(usage), done, terminated, finish_reason, error, .. } = last.seen.observed
+        else {
             return false;
         };
         let observed = &mut self.seen.observed;
         observed.usage.get_or_insert_default().merge(usage);
         observed.done |= done;
+        observed.terminated |= terminated;
         observed.finish_reason = finish_reason.or(observed.finish_reason.take());
         observed.error = observed.error.take().or(error);
         true
@@ -142,7 +176,9 @@ impl Observer {
     pub fn judge(dialect: Dialect, body: &[u8]) -> (Observed, Said) {
         let _ = dialect;
         let mut seen = Seen::new(dialect);
-        let Some(reading) = Reading::of(body) else { return (seen.observed, Said::Garbage) };
+        // Bytes that are no UTF-8 pass as they are; they are no reason to throw an answer away.
+        let body = String::from_utf8_lossy(body);
+        let Some(reading) = Reading::of(body.as_bytes()) else { return (seen.observed, Said::Garbage) };
         let said = if reading.error.is_some() {
             Said::Error
         } else if reading.is_answer && !reading.meaningful {
@@ -154,16 +190,12 @@ impl Observer {
         (seen.observed, said)
     }
 
-    /// What is seen in a body that is no stream.
-    pub fn whole(dialect: Dialect, body: &[u8]) -> Observed {
-        Observer::judge(dialect, body).0
-    }
-
     pub(super) fn decoder(&self) -> &Decoder {
         &self.decoder
     }
 
     pub(super) fn push_each(&mut self, bytes: &[u8], mut on_event: impl FnMut(&Event<'_>, Nature)) {
+        self.last.push(bytes);
         self.decoder.push(bytes, |event| on_event(&event, self.seen.read(&event)));
     }
 
@@ -189,6 +221,7 @@ impl Seen {
         let named_error = event.name == b"error";
         if event.data.trim_ascii_start().starts_with(b"[DONE]") {
             self.observed.done = true;
+            self.observed.terminated = true;
             Nature::Other
         } else if !self.observed.meaningful || named_error || self.marks.matter_in(event.data) {
             self.read_json(event.data, named_error)

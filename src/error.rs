@@ -99,7 +99,25 @@ impl Error {
         match dialect {
             // serde_json escapes line ends, so that the body is one line.
             Dialect::OpenAi => format!("data: {}\n\n", self.body(dialect)),
+            Dialect::Anthropic => format!("event: error\ndata: {}\n\n", self.body(dialect)),
+            // Its `error` event has the members of the body's `error` beside its own.
+            Dialect::Responses => format!("event: error\ndata: {}\n\n", self.responses_event()),
+            Dialect::Gemini => format!("data: {}\r\n\r\n", self.body(dialect)),
         }
+    }
+}
+
+impl Error {
+    /// Responses' error event. Its number is not known here, where the bytes before it are an upstream's own.
+    fn responses_event(&self) -> String {
+        serde_json::json!({
+            "type": "error",
+            "code": self.kind.code(),
+            "message": self.message,
+            "param": self.param,
+            "sequence_number": 0,
+        })
+        .to_string()
     }
 }
 

@@ -6,7 +6,7 @@ import OpenAI from 'openai';
 import { call, callTo, eventually, openCall, sdk } from './client.mjs';
 import { ADMIN_KEY, startWorker, test } from './harness.mjs';
 import {
-  DONE, UPSTREAM_KEY, completion, delta, destroy, event, finishChunk, gate, gatewayTo, json, roleChunk, routerOf, sse,
+  DONE, UPSTREAM_KEY, closedPort, completion, delta, destroy, event, finishChunk, gate, gatewayTo, json, roleChunk, routerOf, sse,
   stall, startUpstream, usageChunk,
 } from './upstream.mjs';
 
@@ -647,12 +647,4 @@ function assertDecisionHeaders({ headers }) {
 
 function crlf(text) {
   return text.replaceAll('\n', '\r\n');
-}
-
-/** A port at which nobody listens. */
-async function closedPort() {
-  const server = await startUpstream();
-  const port = new URL(server.origin).port;
-  await server.close();
-  return port;
 }

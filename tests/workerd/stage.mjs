@@ -52,8 +52,8 @@ class Stage {
   }
 
   /**
-   * A new scene: `scripts` says what each target answers, in the order of the plan: `{a: [script, …], b: script}`. What
-   * comes beyond its scripts is a fault of the scene. `options` are those of `Scene`.
+   * A new scene: `scripts` says what each target answers, in the order of the plan: `{a: [script, …], b: script}`, or by a
+   * function always. What comes beyond its scripts is a fault of the scene. `options` are those of `Scene`.
    */
   scene(scripts, options = {}) {
     const scene = new Scene(this, `s${this.#scenes.size + 1}`, scripts, options);
@@ -82,7 +82,7 @@ class Scene {
     this.stage = stage;
     this.worker = stage.worker;
     this.name = name;
-    this.#scripts = new Map(Object.entries(scripts).map(([id, script]) => [id, [script].flat()]));
+    this.#scripts = new Map(Object.entries(scripts).map(([id, script]) => [id, typeof script === 'function' ? script : [script].flat()]));
     const model = (id) => `${id}/${name}`;
     this.model = model;
     const [first, ...others] = Object.keys(scripts).map(model);
@@ -98,7 +98,8 @@ class Scene {
     const [, id] = exchange.url.split('/');
     this.requests.push(Object.assign(exchange, { target: id }));
     for (const told of this.#arrivals.splice(0)) told();
-    const script = this.#scripts.get(id)?.shift();
+    const scripts = this.#scripts.get(id);
+    const script = typeof scripts === 'function' ? scripts(exchange) : scripts?.shift();
     return script ?? { status: 500, body: 'a request that this scene does not have' };
   }
 
@@ -110,6 +111,17 @@ class Scene {
   /** A call, to its end. */
   async call(body, options) {
     this.#calls += 1;
+    return call(this.worker, this.body(body), options);
+  }
+
+  /** A call that is made by another client. */
+  async callBy(attempt) {
+    this.#calls += 1;
+    return attempt();
+  }
+
+  /** A call that is refused before it is decided, so that it leaves no record. */
+  refused(body, options) {
     return call(this.worker, this.body(body), options);
   }
 
@@ -161,7 +173,8 @@ class Scene {
     assert.equal(answer.text, text);
     assert.ok(answer.complete, 'the answer was cut');
     if (contentType) assert.equal(answer.headers['content-type'], contentType);
-    const served = this.#checkAttempts(answer, attempts).at(-1).split(':')[0];
+    this.checkAttempts(this.attempts(answer), attempts);
+    const served = this.attempts(answer).at(-1).split(':')[0];
     assert.equal(answer.headers['x-turnout-served'], this.model(served));
     const record = await this.record();
     const told = { outcome: 'ok', status: '200', error_kind: '', is_error: 0, provider: served, model: this.name, attempt_count: attempts.length };
@@ -175,7 +188,7 @@ class Scene {
   /** The call failed, and says so honestly. `body` is the upstream's own, else it is of ours, with this code. */
   async checkFailed(answer, { status, attempts, code, body, outcome, kind = code, headers = {} }) {
     assert.equal(answer.status, status, answer.text);
-    this.#checkAttempts(answer, attempts);
+    this.checkAttempts(this.attempts(answer), attempts);
     if (body !== undefined) {
       assert.equal(answer.text, body);
     } else {
@@ -200,11 +213,10 @@ class Scene {
     return record;
   }
 
-  #checkAttempts(answer, expected) {
-    const attempts = this.attempts(answer);
+  /** These attempts are the expected ones, each a text or a pattern. */
+  checkAttempts(attempts, expected) {
     const holds = attempts.length === expected.length && expected.every((one, at) => (one instanceof RegExp ? one.test(attempts[at]) : one === attempts[at]));
     assert.ok(holds, `the attempts were ${attempts.join()} and should be ${expected.join()}`);
-    return attempts;
   }
 
   /** The variant is the one that was assigned, whatever served. */

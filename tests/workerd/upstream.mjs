@@ -97,9 +97,9 @@ class Upstream {
 class Exchange {
   /** The body's bytes. */
   body;
-  /** Resolves with whether the connection was closed before the answer was whole. */
-  #closed;
-  /** When it came and when it was over, well or not, by `performance.now()`; undefined while it is open. */
+  /** Resolves once it is over, with whether the connection was closed before the answer was whole. */
+  closed;
+  /** When it came and when it was over, by `performance.now()`; `closedAt` is undefined while it is open. */
   arrivedAt = performance.now();
   closedAt;
 
@@ -110,7 +110,7 @@ class Exchange {
     this.url = request.url;
     this.headers = request.headers;
     this.rawHeaders = request.rawHeaders;
-    this.#closed = new Promise((done) => response.once('close', () => {
+    this.closed = new Promise((done) => response.once('close', () => {
       this.closedAt = performance.now();
       done(!response.writableFinished);
     }));
@@ -123,7 +123,7 @@ class Exchange {
       timer = setTimeout(() => failed(new Error(`the upstream call went on for ${CANCEL_TIMEOUT_MS} ms after its caller had left`)), CANCEL_TIMEOUT_MS);
     });
     try {
-      if (!(await Promise.race([this.#closed, late]))) throw new Error('the upstream call was not cancelled: its answer was taken whole');
+      if (!(await Promise.race([this.closed, late]))) throw new Error('the upstream call was not cancelled: its answer was taken whole');
     } finally {
       clearTimeout(timer);
     }

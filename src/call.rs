@@ -7,28 +7,32 @@
 //! ours in it is read and removed, `{"extra_body": {"metadata": {…}, "top_k": 5}}` goes out as `{"top_k": 5}`, and a member
 //! whose name the top level has too is dropped, read neither by us nor by the provider.
 
+mod asked;
 mod fields;
 mod layout;
 mod messages;
 mod object;
+mod outline;
 mod splice;
 mod value;
 
-use serde_json::{Map, Value};
+use std::ops::Deref;
+
+use serde_json::Value;
 
 use self::fields::Fields;
-use self::layout::{Piece, body_fault};
-use self::value::UsageAsk;
+use self::layout::body_fault;
 use crate::error::Error;
 
+pub use self::outline::Outline;
 pub use self::splice::{Overrides, Splice, apply};
 
-/// A parsed call. Owns the body's bytes; nothing of it is ever written again but the named splices.
+/// A parsed call: its outline, which says what the fields say, and the body's bytes. Nothing of it is ever written again but
+/// the named splices.
 #[derive(Debug)]
 pub struct Call {
     body: String,
-    pieces: Vec<Piece>,
-    fields: Fields,
+    outline: Outline,
 }
 
 impl Call {
@@ -47,7 +51,7 @@ impl Call {
         }
         let pieces = layout::pieces(&body)?;
         let fields = Fields::read(&body, &pieces)?;
-        Ok(Call { body, pieces, fields })
+        Ok(Call { body, outline: Outline { pieces, fields } })
     }
 
     /// The caller's bytes.
@@ -55,49 +59,9 @@ impl Call {
         self.body.as_bytes()
     }
 
-    /// The `model` that the caller named; never empty.
-    pub fn model(&self) -> &str {
-        &self.fields.model
-    }
-
-    /// Whether the caller wants a stream.
-    pub fn stream(&self) -> bool {
-        self.fields.stream
-    }
-
-    /// Whether the caller asked for a usage chunk itself (`stream_options.include_usage: true`).
-    pub fn asks_usage(&self) -> bool {
-        self.fields.usage_ask == UsageAsk::Asked
-    }
-
-    /// Top-level `user`; empty and null are absent.
-    pub fn user(&self) -> Option<&str> {
-        self.fields.user.as_deref()
-    }
-
-    /// Top-level `safety_identifier`; empty and null are absent.
-    pub fn safety_identifier(&self) -> Option<&str> {
-        self.fields.safety_identifier.as_deref()
-    }
-
-    /// Metadata for conditions: top-level `metadata`, then `metadata` of a literal `extra_body` over it, per key.
-    pub fn metadata(&self) -> &Map<String, Value> {
-        &self.fields.metadata
-    }
-
-    /// `store: true`, with which OpenAI takes `metadata`.
-    pub fn store(&self) -> bool {
-        self.fields.store
-    }
-
-    /// `max_completion_tokens`, else `max_tokens`; what is no whole number is absent.
-    pub fn max_tokens(&self) -> Option<u64> {
-        self.fields.max_completion_tokens.or(self.fields.max_tokens)
-    }
-
-    /// Whether `tools` (or the older `functions`) is a list that is not empty.
-    pub fn has_tools(&self) -> bool {
-        self.fields.has_tools
+    /// What is kept of the call while an upstream thinks. The body's bytes are let go.
+    pub fn into_outline(self) -> Outline {
+        self.outline
     }
 
     /// Whether any message has an image part; looks into the messages, so asked only where a condition does.
@@ -111,12 +75,16 @@ impl Call {
         messages::for_conditions(self.messages_text())
     }
 
-    /// The splices that give the outbound body.
-    pub fn splices(&self, overrides: &Overrides<'_>) -> Vec<Splice> {
-        splice::splices(&self.pieces, &self.fields, overrides)
-    }
-
     fn messages_text(&self) -> &str {
-        self.fields.messages.clone().and_then(|span| self.body.get(span)).unwrap_or("[]")
+        self.outline.fields.messages.clone().and_then(|span| self.body.get(span)).unwrap_or("[]")
+    }
+}
+
+/// A call is its outline and a body to look into.
+impl Deref for Call {
+    type Target = Outline;
+
+    fn deref(&self) -> &Outline {
+        &self.outline
     }
 }

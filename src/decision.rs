@@ -12,6 +12,7 @@ use crate::assignment::{assign, draw};
 use crate::call::Call;
 use crate::condition::{Facts, Verdict};
 use crate::dialect::Dialect;
+use crate::exchange::plan::Failover;
 use crate::identity::{Unit, UnitKind, reference};
 use crate::router::{Choice, Epoch, RULE_ROUTE, Route, Router, Rule};
 
@@ -71,6 +72,8 @@ pub struct Assigned {
     pub epoch: Epoch,
     /// Stands for router, route and variant in request ids.
     pub reference: [u8; 8],
+    /// For the case that the model fails.
+    pub failover: Rc<Failover>,
 }
 
 /// What was decided, and why it looks odd where it does.
@@ -145,6 +148,7 @@ fn variant_of(route: &Route, unit: &Unit, random: u64) -> Option<Assigned> {
         model: variant.model.clone(),
         epoch: route.epoch,
         reference: variant.reference,
+        failover: variant.failover.clone(),
     })
 }
 
@@ -176,7 +180,14 @@ fn chosen_by(
     };
     let model: Rc<str> = model.into();
     let reference = reference(&router.name, RULE_ROUTE, &model);
-    Some(Assigned { route: RULE_ROUTE.into(), variant: model.clone(), model, epoch: rule.epoch, reference })
+    Some(Assigned {
+        route: RULE_ROUTE.into(),
+        variant: model.clone(),
+        model,
+        epoch: rule.epoch,
+        reference,
+        failover: rule.failover.clone(),
+    })
 }
 
 /// A call's facts for conditions, each built when it is first asked for.

@@ -1,17 +1,19 @@
 //! Workers: the only folder that knows them. Everything that decides is above; here is what waits.
 //!
 //! `invocation` is one request and what its handling needs; `call` is the recipe of a model call; `config` holds stored
-//! documents; `stream` moves answers; `models` lists; `glue` is the border to JavaScript.
+//! documents; `exchange` does what `crate::exchange` says, by attempts in `upstream`; `stream` moves what was committed; `models` lists; `glue` is the border to JavaScript.
 
 mod call;
 mod config;
 mod demo;
+mod exchange;
 mod glue;
 mod invocation;
 mod journal;
 mod models;
 mod settings;
 mod stream;
+mod upstream;
 
 use std::rc::Rc;
 

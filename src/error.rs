@@ -78,6 +78,14 @@ impl Error {
             .to_string(),
         }
     }
+
+    /// The error as one event of a stream in the caller's dialect.
+    pub fn event(&self, dialect: Dialect) -> String {
+        match dialect {
+            // serde_json escapes line ends, so that the body is one line.
+            Dialect::OpenAi => format!("data: {}\n\n", self.body(dialect)),
+        }
+    }
 }
 
 impl ErrorKind {

@@ -10,119 +10,27 @@
 
 pub mod circuit;
 mod document;
+mod ended;
 pub mod failure;
 pub mod patience;
 pub mod plan;
 pub mod policy;
+mod step;
+mod words;
 
 use std::rc::Rc;
 
-pub(crate) use document::tuning;
+pub(crate) use document::{asked_tuning, tuning};
+pub use step::{Event, Refusal, Relay, Shown, Step};
 
 use self::circuit::{Circuits, State};
+use self::ended::{Ended, Health};
 use self::failure::Failure;
 use self::patience::backoff;
 use self::policy::Policy;
 use crate::error::{Error, ErrorKind};
 use crate::random::SplitMix;
 use crate::record::{Attempt, Outcome};
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The target cannot be called: nobody serves it, or a credential is missing. Nothing was sent.
-    Unsendable(Error),
-    /// The pause is over.
-    Paused,
-    /// The head of a stream came, with a status of success.
-    Head {
-        /// That status.
-        status: u16,
-    },
-    /// The answer says something: the first meaningful event of a stream, or a whole body without an error.
-    Meaningful {
-        /// Its status.
-        status: u16,
-    },
-    /// The answer came to its end well and says nothing.
-    Empty {
-        /// Its status.
-        status: u16,
-    },
-    /// An error: by its status, or inside an answer of status 200.
-    Failed(Shown),
-    /// The answer ended or broke before it said anything, or is none of its dialect.
-    Broke {
-        /// Its status.
-        status: u16,
-    },
-    /// There was no HTTP answer.
-    Unreachable {
-        /// An open connection broke, rather than none coming about.
-        reset: bool,
-    },
-    /// The budget of [`Step::Send`] is used up.
-    TimedOut,
-    /// The caller went away.
-    CallerLeft,
-}
-
-/// An upstream's error, as it shows itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shown {
-    /// The status of the answer; 200 where the error stands inside it.
-    pub status: u16,
-    /// The error's code, type or status in the body.
-    pub word: Option<String>,
-    /// The body shows the credential that was sent.
-    pub reveals: bool,
-    /// How many milliseconds the downstream asks to be left alone.
-    pub pause_ms: Option<u64>,
-}
-
-/// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Call [`Exchange::target`], and report what comes; at the end of the budget, [`Event::TimedOut`].
-    Send {
-        /// Milliseconds from now.
-        budget_ms: u64,
-        /// The call may outlive this attempt, so that an attempt that is out of time has to be cancelled by itself.
-        may_outlive: bool,
-    },
-    /// Wait so many milliseconds, then report [`Event::Paused`]. Nothing is open meanwhile.
-    Pause(u64),
-    /// Go on reading, within the budget of the attempt.
-    Await,
-    /// The answer of the last attempt that was sent goes to the caller.
-    Relay(Relay),
-    /// The caller gets an error of ours.
-    Refuse(Refusal),
-    /// There is nothing to do: the caller has left, or has been answered before.
-    Over,
-}
-
-/// How an upstream's answer goes to the caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Relay {
-    /// How the attempt ended, or began where it is a stream.
-    pub outcome: Outcome,
-    /// The status that the caller gets: the answer's own, or what an error inside a 200 stands for.
-    pub status: u16,
-    /// Seconds, where an earlier attempt was asked to wait and this answer has no such word of its own.
-    pub retry_after: Option<u64>,
-}
-
-/// An answer of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What the caller is told.
-    pub error: Error,
-    /// For the record.
-    pub outcome: Outcome,
-    /// Seconds, where a downstream asked to wait.
-    pub retry_after: Option<u64>,
-}
 
 /// One call's attempts.
 #[derive(Debug)]
@@ -149,12 +57,14 @@ struct Target {
     /// `provider/model`, or a model that a downstream lists.
     name: Rc<str>,
     tried: bool,
-    /// Attempts beyond the first.
-    retries: u32,
-    /// When it asked to be tried again.
-    again_at: Option<u64>,
     /// Left alone because of its circuit, and tried when all others are spent.
     deferred: bool,
+    /// Tried again after its connection was reset.
+    reopened: bool,
+    /// How often it was tried again after a pause that it asked for.
+    waits: u32,
+    /// When it asked to be tried again.
+    again_at: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,36 +86,31 @@ struct Open {
     began: u64,
     /// The status of its head, once that came.
     head: Option<u16>,
-}
-
-/// How an attempt failed.
-#[derive(Clone, Copy, Debug)]
-struct Ended {
-    failure: Failure,
-    /// What it was answered with, where it was.
-    status: Option<u16>,
-    outcome: Outcome,
-    /// Milliseconds that the downstream asks to be left alone.
-    pause_ms: Option<u64>,
+    /// The deadline leaves it less than half of the time that it would have had.
+    hurried: bool,
+    /// Its budget is all that the deadline leaves: when it is used up, nothing comes after it, whatever the timer's precision.
+    until_deadline: bool,
 }
 
 /// The longest pause that a downstream may ask for and be waited for, where no other target is left. Callers' SDKs wait by
 /// themselves; holding a call for longer than this helps nobody.
 pub const LONGEST_PAUSE_MS: u64 = 10_000;
-/// How often one target is tried again.
-const MOST_RETRIES: u32 = 2;
+/// How often one target is waited for.
+const MOST_WAITS: u32 = 2;
 /// What is added before a connection that was reset is opened again. It was an old one, most likely, and the downstream is
 /// not in trouble: the least that keeps callers from coming back in step.
 const RESET_BASE_MS: u64 = 5;
 /// What is added to a pause that the downstream asked for: all who were refused were told the same time.
 const PAUSE_BASE_MS: u64 = 250;
+/// The most notes, and the longest name in one or in an error, in bytes: a caller may name what it likes.
+const MOST_NOTES: usize = 8;
+const NAME_BYTES: usize = 192;
 
 impl Exchange {
     /// An exchange over the targets of a plan. `now` is milliseconds since 1970; `seed` decides the jitter.
     pub fn new(plan: Vec<Rc<str>>, policy: Policy, streamed: bool, now: u64, seed: u64) -> Exchange {
-        let target = |name| Target { name, tried: false, retries: 0, again_at: None, deferred: false };
         Exchange {
-            targets: plan.into_iter().map(target).collect(),
+            targets: plan.into_iter().map(Target::new).collect(),
             deadline: now.saturating_add(policy.deadline_ms),
             policy,
             streamed,
@@ -235,20 +140,10 @@ impl Exchange {
                 self.phase = Phase::Over;
                 Step::Over
             }
+            (Phase::Pausing(_), Event::Paused) if now >= self.deadline => self.spent(now),
             (Phase::Pausing(target), Event::Paused) => self.send(target, now),
-            (Phase::Sent(open), Event::Head { status }) => {
-                self.phase = Phase::Sent(Open { head: Some(status), ..open });
-                Step::Await
-            }
-            (Phase::Sent(open), Event::Unsendable(error)) => {
-                let name = self.name(open.target);
-                circuits.released(&name);
-                self.notes.push(format!("{name} skipped: {}", error.message));
-                self.unsendable.get_or_insert(error);
-                self.next(now, circuits)
-            }
-            (Phase::Sent(open), event) => self.attempt_ended(open, event, now, circuits),
             (Phase::Idle | Phase::Pausing(_), _) => Step::Await,
+            (Phase::Sent(open), event) => self.on_open(open, event, now, circuits),
         }
     }
 
@@ -262,74 +157,90 @@ impl Exchange {
         &self.attempts
     }
 
-    /// What was odd: targets that were left alone, and why.
+    /// What was odd: targets that were left alone or skipped, and why. There are few, whatever the plan.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// An attempt came to its end, well or not.
-    fn attempt_ended(&mut self, open: Open, event: Event, now: u64, circuits: &mut Circuits) -> Step {
-        let name = self.name(open.target);
-        let ended = match event {
-            Event::Meaningful { status } => return self.committed(open, status, now, circuits),
+    /// What happened to the attempt that is open.
+    fn on_open(&mut self, open: Open, event: Event, now: u64, circuits: &mut Circuits) -> Step {
+        match event {
+            Event::Head { status } => {
+                self.phase = Phase::Sent(Open { head: Some(status), ..open });
+                Step::Await
+            }
+            Event::Unsendable(error) if open.head.is_none() => {
+                let name = self.name(open.target);
+                circuits.released(&name);
+                // Where it is the only one, the caller is told so at once.
+                if self.targets.len() > 1 {
+                    self.note(&name, &format!("skipped: {}", error.message));
+                }
+                self.unsendable.get_or_insert(error);
+                self.next(now, circuits)
+            }
+            Event::Meaningful { status } => self.committed(open, status, now, circuits),
             Event::Empty { status } if !self.policy.retry_on_empty => {
-                return self.committed(open, status, now, circuits);
+                self.committed(open, status, now, circuits)
             }
             Event::CallerLeft => {
-                circuits.released(&name);
-                self.note_attempt(open, open.head, Outcome::ClientCancelled, now);
+                circuits.released(&self.name(open.target));
+                self.record(open, open.head, Outcome::ClientCancelled, now);
                 self.phase = Phase::Over;
-                return Step::Over;
+                Step::Over
             }
-            Event::Empty { status } => Ended::new(Failure::Empty, Some(status), Outcome::Empty),
-            Event::Broke { status } => Ended::new(Failure::Cut, Some(status), Outcome::Cut),
-            Event::TimedOut => Ended::new(Failure::Timeout, open.head, Outcome::Timeout),
-            Event::Unreachable { reset } => {
-                Ended::new(Failure::Unreachable { reset }, None, Outcome::Unreachable)
-            }
-            Event::Failed(shown) => Ended::shown(&shown),
-            Event::Unsendable(_) | Event::Paused | Event::Head { .. } => return Step::Await,
-        };
-        self.note_attempt(open, ended.status, ended.outcome, now);
-        let leads_on = ended.failure.leads_on(&self.policy.on);
-        match ended.failure {
-            // An answer that was long in the making says nothing of the downstream's health.
-            Failure::Timeout if !self.streamed => circuits.released(&name),
-            _ if leads_on => circuits.failed(&name, ended.pause_ms, now),
-            // The caller's own mistake: the downstream is alive.
-            _ => circuits.succeeded(&name),
+            event => match Ended::of(&event, open.head) {
+                Some(ended) => self.failed(open, ended, now, circuits),
+                None => Step::Await,
+            },
         }
-        if let Some(target) = self.targets.get_mut(open.target) {
-            target.again_at = ended.pause_ms.map(|pause| now.saturating_add(pause));
-        }
-        self.last = Some(ended);
-        if !leads_on || self.attempts.len() >= self.policy.attempts as usize {
-            return self.spent(now);
-        }
-        if ended.failure == (Failure::Unreachable { reset: true }) && self.retries(open.target) == 0 {
-            let pause = backoff(RESET_BASE_MS, 0, self.jitter.next());
-            if let Some(step) = self.again(open.target, pause, now) {
-                return step;
-            }
-        }
-        self.next(now, circuits)
     }
 
     fn committed(&mut self, open: Open, status: u16, now: u64, circuits: &mut Circuits) -> Step {
-        circuits.succeeded(&self.name(open.target));
-        self.note_attempt(open, Some(status), Outcome::Ok, now);
+        circuits.succeeded(&self.name(open.target), now);
+        self.record(open, Some(status), Outcome::Ok, now);
         self.phase = Phase::Over;
         Step::Relay(Relay { outcome: Outcome::Ok, status, retry_after: None })
     }
 
-    fn note_attempt(&mut self, open: Open, status: Option<u16>, outcome: Outcome, now: u64) {
-        let target = self.name(open.target).to_string();
-        self.attempts.push(Attempt { target, status, millis: now.saturating_sub(open.began), outcome });
+    fn failed(&mut self, open: Open, ended: Ended, now: u64, circuits: &mut Circuits) -> Step {
+        self.record(open, ended.status, ended.outcome, now);
+        self.last = Some(ended);
+        let leads_on = ended.failure.leads_on(&self.policy.on);
+
+        let name = self.name(open.target);
+        match ended.health(self.streamed && !open.hurried) {
+            Health::Well => circuits.succeeded(&name, now),
+            Health::Ill if leads_on => circuits.failed(&name, ended.pause_ms, now),
+            // A failure that the policy takes for none is none to the circuit.
+            Health::Ill | Health::Unknown => circuits.released(&name),
+        }
+
+        let attempts_left = (self.policy.attempts as usize).saturating_sub(self.attempts.len());
+        let untried = self.targets.iter().any(|target| !target.tried);
+        let Some(target) = self.targets.get_mut(open.target) else { return self.spent(now) };
+        // Of the operator's faults none is gone after a pause.
+        let asked = ended.pause_ms.filter(|_| matches!(ended.failure, Failure::Status(_)));
+        target.again_at = asked.map(|pause| now.saturating_add(pause));
+
+        let out_of_time = ended.failure == Failure::Timeout && open.until_deadline;
+        if !leads_on || attempts_left == 0 || out_of_time {
+            return self.spent(now);
+        }
+        let was_reset = ended.failure == (Failure::Unreachable { reset: true });
+        // The last attempt is better spent on a target that has had none.
+        if was_reset && !target.reopened && (attempts_left > 1 || !untried) {
+            target.reopened = true;
+            let pause = backoff(RESET_BASE_MS, 0, self.jitter.next());
+            return self.again(open.target, pause, now);
+        }
+        self.next(now, circuits)
     }
 
     /// The next target that was not tried; those whose circuit is open when no other is left; else the one that asked for
     /// the shortest pause, after it; else all is spent.
     fn next(&mut self, now: u64, circuits: &mut Circuits) -> Step {
+        self.phase = Phase::Idle;
         if now >= self.deadline {
             return self.spent(now);
         }
@@ -339,34 +250,42 @@ impl Exchange {
             }
         }
         if let Some(index) = self.targets.iter().position(|target| !target.tried) {
+            let name = self.name(index);
+            if circuits.state(&name, now) == State::HalfOpen {
+                circuits.probe(&name, now);
+            }
             return self.send(index, now);
         }
         let soonest = |(index, target): (usize, &Target)| {
             let pause = target.again_at?.saturating_sub(now);
-            (pause <= LONGEST_PAUSE_MS && target.retries < MOST_RETRIES).then_some((pause, index))
+            (pause <= LONGEST_PAUSE_MS && target.waits < MOST_WAITS).then_some((pause, index))
         };
         let Some((pause, index)) = self.targets.iter().enumerate().filter_map(soonest).min() else {
             return self.spent(now);
         };
-        let pause = pause + backoff(PAUSE_BASE_MS, self.retries(index), self.jitter.next());
-        self.again(index, pause, now).unwrap_or_else(|| self.spent(now))
+        let Some(target) = self.targets.get_mut(index) else { return self.spent(now) };
+        let pause = pause + backoff(PAUSE_BASE_MS, target.waits, self.jitter.next());
+        target.waits += 1;
+        self.again(index, pause, now)
     }
 
     /// Whether a target was not tried yet and its circuit lets it be. Takes the place of the one call that tries a half-open one.
     fn is_callable(&mut self, index: usize, now: u64, circuits: &mut Circuits) -> bool {
-        let Some(target) = self.targets.get_mut(index).filter(|target| !target.tried && !target.deferred) else {
+        let Some(target) = self.targets.get_mut(index).filter(|target| !target.tried && !target.deferred)
+        else {
             return false;
         };
-        match circuits.state(&target.name, now) {
+        let name = target.name.clone();
+        match circuits.state(&name, now) {
             State::Closed => true,
             State::HalfOpen => {
-                circuits.probe(&target.name, now);
-                self.notes.push(format!("{} is tried again after failures", target.name));
+                circuits.probe(&name, now);
+                self.note(&name, "is tried again after failures");
                 true
             }
             State::Open { why } => {
                 target.deferred = true;
-                self.notes.push(format!("{} left alone: {why}", target.name));
+                self.note(&name, &format!("left alone: {why}"));
                 false
             }
         }
@@ -379,77 +298,64 @@ impl Exchange {
         }
         let left = self.deadline.saturating_sub(now);
         let own = if self.streamed { self.policy.ttft_ms } else { self.policy.attempt_ms };
-        let budget_ms = own.unwrap_or(left).min(left);
-        self.phase = Phase::Sent(Open { target: index, began: now, head: None });
-        Step::Send { budget_ms, may_outlive: budget_ms < left }
+        let due = own.unwrap_or(u64::MAX).min(self.policy.deadline_ms);
+        let budget_ms = due.min(left);
+        let open = Open {
+            target: index,
+            began: now,
+            head: None,
+            hurried: budget_ms < due / 2,
+            until_deadline: budget_ms == left,
+        };
+        self.phase = Phase::Sent(open);
+        Step::Send { budget_ms, may_outlive: !open.until_deadline }
     }
 
     /// The same target once more after a pause, if the deadline leaves time for it.
-    fn again(&mut self, index: usize, pause: u64, now: u64) -> Option<Step> {
+    fn again(&mut self, index: usize, pause: u64, now: u64) -> Step {
         if now.saturating_add(pause) >= self.deadline {
-            return None;
+            return self.spent(now);
         }
-        let target = self.targets.get_mut(index)?;
-        target.retries += 1;
-        target.again_at = None;
         self.phase = Phase::Pausing(index);
-        Some(Step::Pause(pause))
+        Step::Pause(pause)
     }
 
-    /// Nothing more can be tried: the caller gets the last attempt's own answer, or an error of ours where there is none, or
-    /// none that is the caller's business.
+    /// Nothing more can be tried: the last attempt's own answer, or an error of ours.
     fn spent(&mut self, now: u64) -> Step {
         self.phase = Phase::Over;
-        let Some(Ended { failure, status, outcome, pause_ms }) = self.last else {
-            let error = self.unsendable.take().unwrap_or_else(no_target);
-            return Step::Refuse(Refusal { error, outcome: Outcome::Refused, retry_after: None });
-        };
         let asked = self.targets.iter().filter_map(|target| target.again_at).min();
         let retry_after = asked.map(|at| at.saturating_sub(now).div_ceil(1000).max(1));
-        let own = |status| {
-            let retry_after = retry_after.filter(|_| pause_ms.is_none());
-            Step::Relay(Relay { outcome, status, retry_after })
-        };
-        let name = self.attempts.last().map_or("", |attempt| &attempt.target);
-        let (kind, message) = match (failure, status) {
-            (Failure::Status(stands_for), _) => return own(stands_for),
-            (Failure::Empty, _) => return own(status.unwrap_or(200)),
-            (Failure::Credentials, status) => (
-                ErrorKind::UpstreamCredentials,
-                format!(
-                    "{name}: the downstream refused our credential, account or quota (status {}); check its key and its billing.",
-                    status.unwrap_or_default()
-                ),
-            ),
-            (Failure::Model, _) => (
-                ErrorKind::UpstreamModel,
-                format!("{name}: the downstream has no such model, or not for this account; check the name."),
-            ),
-            (Failure::Redirect, status) => (
-                ErrorKind::UpstreamUnreachable,
-                format!(
-                    "{name}: the downstream answered with a redirect ({}), which is not followed because it would carry \
-                     the credential elsewhere; set its base_url to where it really is.",
-                    status.unwrap_or_default()
-                ),
-            ),
-            (Failure::Timeout, _) => {
-                (ErrorKind::UpstreamTimeout, format!("{name}: the downstream did not answer in time."))
-            }
-            (Failure::Cut, _) => (
-                ErrorKind::UpstreamUnreachable,
-                format!("{name}: the downstream's answer broke off, or was none, before it had said anything."),
-            ),
-            (Failure::Unreachable { .. }, _) => (
-                ErrorKind::UpstreamUnreachable,
-                format!("{name}: the downstream could not be reached, or gave no HTTP answer."),
-            ),
-        };
-        Step::Refuse(Refusal { error: Error::new(kind, message), outcome, retry_after })
+        if let Some(ended) = self.last {
+            let target = self.attempts.last().map_or("", |attempt| &attempt.target);
+            return ended.answer(shortened(target), self.attempts.len(), retry_after);
+        }
+        let error = self.unsendable.take().unwrap_or_else(|| self.nothing_sent());
+        Step::Refuse(Refusal { error, outcome: Outcome::Refused, retry_after })
     }
 
-    fn retries(&self, target: usize) -> u32 {
-        self.targets.get(target).map_or(0, |target| target.retries)
+    /// Why nothing was sent, though no target was found wanting.
+    fn nothing_sent(&self) -> Error {
+        if self.targets.is_empty() {
+            return Error::invalid(
+                "ignore",
+                "`ignore` leaves no model to call; leave out one of its entries.",
+            );
+        }
+        Error::new(
+            ErrorKind::UpstreamTimeout,
+            "the deadline was over before anything was sent; raise `deadline`.",
+        )
+    }
+
+    fn record(&mut self, open: Open, status: Option<u16>, outcome: Outcome, now: u64) {
+        let target = self.name(open.target).to_string();
+        self.attempts.push(Attempt { target, status, millis: now.saturating_sub(open.began), outcome });
+    }
+
+    fn note(&mut self, name: &str, what: &str) {
+        if self.notes.len() < MOST_NOTES {
+            self.notes.push(format!("{} {what}", shortened(name)));
+        }
     }
 
     fn name(&self, target: usize) -> Rc<str> {
@@ -457,20 +363,12 @@ impl Exchange {
     }
 }
 
-impl Ended {
-    fn new(failure: Failure, status: Option<u16>, outcome: Outcome) -> Ended {
-        Ended { failure, status, outcome, pause_ms: None }
-    }
-
-    fn shown(shown: &Shown) -> Ended {
-        let failure = Failure::of_error(shown.status, shown.word.as_deref(), shown.reveals);
-        let outcome =
-            if (200..300).contains(&shown.status) { Outcome::InBandError } else { Outcome::UpstreamError };
-        Ended { failure, status: Some(shown.status), outcome, pause_ms: shown.pause_ms }
+impl Target {
+    fn new(name: Rc<str>) -> Target {
+        Target { name, tried: false, deferred: false, reopened: false, waits: 0, again_at: None }
     }
 }
 
-/// A plan without targets.
-fn no_target() -> Error {
-    Error::invalid("ignore", "`ignore` leaves no model to call; leave out one of its entries.")
+fn shortened(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(NAME_BYTES)).unwrap_or_default()
 }

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::call::{Call, Overrides, Splice};
+use crate::call::{Outline, Overrides, Splice};
 use crate::error::{Error, ErrorKind};
 use crate::gateway::{Credential, Downstream, Target};
 use crate::provider::{AuthStyle, StreamUsage};
@@ -77,7 +77,7 @@ pub struct CallFacts {
 /// The call as it goes to the target. Fails with `UpstreamCredentials` where a secret or variable is missing or
 /// unusable; the message names it and says how to set it, and never holds a value.
 pub fn outbound(
-    call: &Call,
+    call: &Outline,
     target: &Target<'_>,
     sending: &Sending<'_>,
     settings: Settings<'_>,

@@ -6,6 +6,7 @@
 mod document;
 mod epoch;
 mod ids;
+mod selection;
 mod variant;
 
 use std::rc::Rc;
@@ -15,6 +16,7 @@ pub use document::parse;
 use crate::assignment::{Entrant, Weight};
 use crate::condition::Expression;
 pub use crate::document::MAX_BYTES;
+use crate::exchange::plan::Failover;
 use crate::fault::Fault;
 
 /// A named definition: what an app names as its `model`.
@@ -76,6 +78,8 @@ pub struct Variant {
     pub weight: Weight,
     /// Stands for router, route and variant in request ids.
     pub reference: [u8; 8],
+    /// For the case that the model fails; no part of the epoch, for it changes who serves and not what is compared.
+    pub failover: Rc<Failover>,
 }
 
 /// An expression in place of routes.
@@ -87,6 +91,8 @@ pub struct Rule {
     pub epoch: Epoch,
     /// The shares that its author expects of each model, without which the split cannot be checked.
     pub expected: Option<Vec<(String, Weight)>>,
+    /// For the case that the model fails: the router's own settings.
+    pub failover: Rc<Failover>,
 }
 
 /// The route id of what a rule chose.

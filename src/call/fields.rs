@@ -8,9 +8,11 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use super::asked::{self, LONGEST_MODEL};
 use super::layout::Piece;
 use super::value::{Found, UsageAsk, merged_metadata};
 use crate::error::Error;
+use crate::exchange::plan::Asked;
 
 /// A field that is read, or that is ours and never goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +104,7 @@ pub(super) struct Fields {
     pub(super) max_completion_tokens: Option<u64>,
     pub(super) has_tools: bool,
     pub(super) messages: Option<Range<usize>>,
+    pub(super) asked: Asked,
 }
 
 impl Fields {
@@ -109,6 +112,7 @@ impl Fields {
     pub(super) fn read(body: &str, pieces: &[Piece]) -> Result<Fields, Error> {
         let mut fields = Fields::default();
         let (mut metadata, mut metadata_over) = (None, None);
+        let mut models = None;
         for piece in pieces.iter().filter(|piece| !piece.shadowed) {
             let Some(field) = piece.field else { continue };
             let path = if piece.inside {
@@ -130,13 +134,10 @@ impl Fields {
                 Field::MaxCompletionTokens => fields.max_completion_tokens = found.whole_number(),
                 Field::Tools | Field::Functions => fields.has_tools |= found.is_filled_list(),
                 Field::Messages => fields.messages = Some(piece.value.clone()),
-                Field::ExtraBody
-                | Field::Models
-                | Field::Fallback
-                | Field::Ignore
-                | Field::Sort
-                | Field::Provider
-                | Field::PromptVariables => {}
+                Field::Models => models = Some(found),
+                Field::Ignore => fields.asked.ignore = asked::ignore(&found)?,
+                Field::Fallback => fields.asked.tuning = asked::fallback(&found)?,
+                Field::ExtraBody | Field::Sort | Field::Provider | Field::PromptVariables => {}
             }
         }
         fields.metadata = merged_metadata(metadata, metadata_over)?;
@@ -148,12 +149,18 @@ impl Fields {
         if fields.model.is_empty() {
             return Err(no_model());
         }
+        if let Some(models) = models {
+            let read = asked::models(&models);
+            // There the field is OpenRouter's own, and its to refuse.
+            fields.asked.models =
+                if fields.model.starts_with(OPENROUTER) { read.unwrap_or_default() } else { read? };
+        }
         Ok(fields)
     }
 }
 
-/// The longest name of a model, in bytes: it is said again in headers and errors.
-const LONGEST_MODEL: usize = 256;
+/// How a call to OpenRouter names its model.
+const OPENROUTER: &str = "openrouter/";
 
 fn no_model() -> Error {
     let message =

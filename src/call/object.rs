@@ -140,7 +140,7 @@ fn member<'a>(text: &'a str, key: &'a str, value: &str) -> Member<'a> {
 }
 
 /// Where `part` begins in `text`, of which it is a slice: serde_json hands out borrowed slices of its input and no offsets.
-fn offset(text: &str, part: &str) -> usize {
+pub(super) fn offset(text: &str, part: &str) -> usize {
     part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 

@@ -49,8 +49,20 @@ impl<'a> Found<'a> {
         Found { path, text: body.get(value.clone()).unwrap_or_default(), start: value.start }
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
     pub(super) fn is_null(&self) -> bool {
         self.text == "null"
+    }
+
+    pub(super) fn is_string(&self) -> bool {
+        self.text.starts_with('"')
     }
 
     pub(super) fn is_true(&self) -> bool {
@@ -62,7 +74,7 @@ impl<'a> Found<'a> {
         if self.is_null() {
             return Ok(None);
         }
-        if !self.text.starts_with('"') {
+        if !self.is_string() {
             return Err(self.wrong_type("a string"));
         }
         // Replacing the half pair would make two users one.
@@ -92,6 +104,23 @@ impl<'a> Found<'a> {
     pub(super) fn is_filled_list(&self) -> bool {
         let inside = self.text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         inside.is_some_and(|inside| !inside.trim_ascii().is_empty())
+    }
+
+    /// The elements of a list that may have `most` of them.
+    pub(super) fn elements(&self, most: usize) -> Result<Vec<Found<'a>>, Error> {
+        if !self.text.starts_with('[') {
+            return Err(self.wrong_type("a list"));
+        }
+        let elements =
+            object::elements(self.text).filter(|elements| elements.len() <= most).ok_or_else(|| {
+                let message = format!("`{}` may have at most {most} entries.", self.path);
+                Error::invalid(self.path.as_ref(), message)
+            })?;
+        let element = |(index, text)| {
+            let path = Cow::Owned(format!("{}[{index}]", self.path));
+            Found { path, text, start: self.start + object::offset(self.text, text) }
+        };
+        Ok(elements.into_iter().enumerate().map(element).collect())
     }
 
     /// What `stream_options` says.

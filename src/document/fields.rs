@@ -87,6 +87,15 @@ impl Reader {
         None
     }
 
+    /// true or false.
+    pub(crate) fn boolean(&mut self, found: &Found) -> Option<bool> {
+        if let Json::Bool(value) = found.value {
+            return Some(value);
+        }
+        self.wrong_type(found, "true or false");
+        None
+    }
+
     /// The items of an array.
     pub(crate) fn items(&mut self, found: Found) -> Option<impl ExactSizeIterator<Item = Found> + use<>> {
         let Json::Array(items) = found.value else {

@@ -5,9 +5,11 @@
 //! 3. What they name: 404, 403, 503.
 //! 4. Which variant: cannot fail.
 //! 5. Who serves it: 404, 502.
-//! 6. The upstream call: 502.
-//! 7. Its answer, moved to the caller ([`stream`]).
+//! 6. The upstream call, and the next one where it fails: 502, 504.
+//! 7. Its answer, moved to the caller ([`super::stream`]).
 //! 8. The record, written once, after the last byte, error or cancel.
+//!
+//! 1 to 4 are here; 5 to 8 in [`super::exchange`], for they may come round again.
 
 use std::rc::Rc;
 
@@ -16,20 +18,21 @@ use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::JsCast;
 use worker::web_sys::Response;
 
+use super::exchange::served;
 use super::invocation::{Invocation, error_headers, resolved};
 use super::journal::Journal;
-use super::settings::{setting, settings};
-use super::stream::{self, Answer};
-use super::{config, demo, glue};
+use super::settings::settings;
+use super::{config, glue};
 use crate::auth::{Caller, KeyDigest, Scope, presented};
-use crate::call::Call;
+use crate::call::{Call, Outline};
 use crate::decision::{Circumstances, Decision, decide};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
-use crate::gateway::{DEMO, Gateway};
+use crate::exchange::Exchange;
+use crate::exchange::plan::{Asked, Failover, plan};
+use crate::gateway::Gateway;
 use crate::identity::Unit;
 use crate::nearest::{did_you_mean, nearest, shortened};
-use crate::outbound::{Outbound, Sending, outbound};
 use crate::record::Outcome;
 use crate::router::{Router, UsageMode, is_name, named_by};
 use crate::shelf::Stored;
@@ -38,25 +41,31 @@ use crate::shelf::Stored;
 pub(super) async fn call(invocation: &Rc<Invocation>, dialect: Dialect) -> Response {
     let _hold = invocation.hold();
     match accepted(invocation, dialect).await {
-        Ok(accepted) => served(invocation, accepted).await,
+        Ok((accepted, Some(exchange), journal)) => served(invocation, &accepted, exchange, journal).await,
+        Ok((_, None, journal)) => {
+            let error = no_route_matched(journal.notes());
+            answered(journal, &error, Outcome::Refused)
+        }
         Err(error) => invocation.refuse(&error),
     }
 }
 
 /// A call that is understood, allowed and decided: from here on there is a record.
-struct Accepted {
-    call: Call,
-    /// The body as it came, on JavaScript's side, where the splices are made.
-    raw: Uint8Array,
-    gateway: Rc<Gateway>,
-    /// `provider/model`, or a model that a downstream lists; `None` where no route held.
-    model: Option<String>,
-    direct: bool,
-    usage: UsageMode,
-    journal: Journal,
+pub(super) struct Accepted {
+    /// The call less its body, which lies once, on JavaScript's side, for as long as another attempt may need it.
+    pub(super) outline: Outline,
+    pub(super) raw: Uint8Array,
+    pub(super) gateway: Rc<Gateway>,
+    /// The caller named a model, not a router.
+    pub(super) direct: bool,
+    pub(super) usage: UsageMode,
 }
 
-async fn accepted(invocation: &Rc<Invocation>, dialect: Dialect) -> Result<Accepted, Error> {
+/// The call, its attempts (`None` where no route held), and its record.
+async fn accepted(
+    invocation: &Rc<Invocation>,
+    dialect: Dialect,
+) -> Result<(Accepted, Option<Exchange>, Journal), Error> {
     // 1.
     let caller = authenticated(invocation).await?;
     // 2.
@@ -75,6 +84,9 @@ async fn accepted(invocation: &Rc<Invocation>, dialect: Dialect) -> Result<Accep
         Some(name) => Some(router(invocation, &caller, &gateway, name).await?),
         None => caller.check_model(call.model()).map(|()| None)?,
     };
+    for model in &call.asked().models {
+        caller.check_model(model)?;
+    }
     // 4.
     let decision = decision(invocation, dialect, &call, router.as_ref().map(|router| &*router.value));
     let mut journal =
@@ -85,13 +97,41 @@ async fn accepted(invocation: &Rc<Invocation>, dialect: Dialect) -> Result<Accep
     if let Some(fault) = gateway_fault {
         journal.note(format!("gateway not as in KV: {fault}"));
     }
-    let (model, direct, usage) = match router {
-        Some(router) => {
-            (decision.assigned.map(|assigned| assigned.model.to_string()), false, router.value.usage)
+    let direct = router.is_none();
+    let exchange = match decision.assigned {
+        _ if direct => Some(direct_exchange(invocation, &call, &gateway)),
+        Some(assigned) => {
+            Some(exchange(invocation, &call, &assigned.model, &assigned.failover, call.asked()))
         }
-        None => (Some(call.model().to_owned()), true, UsageMode::default()),
+        None => None,
     };
-    Ok(Accepted { call, raw, gateway, model, direct, usage, journal })
+    let usage = router.map_or_else(UsageMode::default, |router| router.value.usage);
+    let outline = call.into_outline();
+    Ok((Accepted { outline, raw, gateway, direct, usage }, exchange, journal))
+}
+
+/// The attempts of a call that names a model. OpenRouter's `models` are its own, and go on.
+fn direct_exchange(invocation: &Invocation, call: &Call, gateway: &Gateway) -> Exchange {
+    let model = Rc::from(call.model());
+    let target = gateway.by_listed_model(&model).or_else(|| gateway.target(&model).ok());
+    let failover = Failover::default();
+    if target.is_some_and(|target| target.downstream.habits.takes_routing) {
+        let asked = Asked { models: Vec::new(), ..call.asked().clone() };
+        return exchange(invocation, call, &model, &failover, &asked);
+    }
+    exchange(invocation, call, &model, &failover, call.asked())
+}
+
+fn exchange(
+    invocation: &Invocation,
+    call: &Call,
+    model: &Rc<str>,
+    failover: &Failover,
+    asked: &Asked,
+) -> Exchange {
+    let plan = plan(model, failover, asked);
+    let policy = failover.policy.tuned(&asked.tuning);
+    Exchange::new(plan, policy, call.stream(), invocation.started, invocation.random[1])
 }
 
 /// The caller behind the request's credentials.
@@ -196,76 +236,6 @@ fn decision(invocation: &Invocation, dialect: Dialect, call: &Call, router: Opti
     decide(router, &circumstances)
 }
 
-/// Steps 5 to 8.
-async fn served(invocation: &Rc<Invocation>, accepted: Accepted) -> Response {
-    let Accepted { call, raw, gateway, model, direct, usage, mut journal } = accepted;
-    let Some(model) = model else {
-        let error = no_route_matched(journal.notes());
-        return refused(journal, &error);
-    };
-    // 5.
-    let listed = gateway.by_listed_model(&model).filter(|_| direct);
-    if listed.is_none()
-        && let Some(name) = model.strip_prefix(DEMO).and_then(|rest| rest.strip_prefix('/'))
-    {
-        return demonstrated(invocation, journal, &call, name, direct, usage).await;
-    }
-    let target = match listed.map_or_else(|| gateway.target(&model), Ok) {
-        Ok(target) => target,
-        Err(error) => return refused(journal, &unserved(error, direct)),
-    };
-    let forwarded: Vec<(&str, &str)> =
-        invocation.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let sending = Sending { forwarded: &forwarded, usage_as_asked: usage == UsageMode::AsAsked, direct };
-    let outbound = match outbound(&call, &target, &sending, &|name| setting(&invocation.env, name)) {
-        Ok(outbound) => outbound,
-        Err(error) => return refused(journal, &error),
-    };
-    // 6.
-    journal.attempt_begins(&target.downstream.id, target.model, Dialect::OpenAi);
-    let sent = send(invocation, call.stream(), &raw, &outbound);
-    // An upstream may think for minutes; nothing of the body is needed any more.
-    drop((call, raw));
-    match resolved(sent).await {
-        // 7 and 8.
-        Ok(answer) => {
-            let reveals = |bytes: &[u8]| outbound.is_revealed_by(bytes);
-            stream::relayed(invocation, journal, &Answer::new(&answer), outbound.asked_usage, reveals)
-        }
-        Err(_) if invocation.left() => left(journal),
-        Err(_) => {
-            journal.attempt_ends(None, Outcome::Unreachable);
-            let message = format!(
-                "The downstream '{}' could not be reached, or gave no HTTP answer.",
-                target.downstream.id
-            );
-            let error = Error::new(ErrorKind::UpstreamUnreachable, message);
-            answered(journal, &error, Outcome::Unreachable)
-        }
-    }
-}
-
-/// A demo model's answer, or why there is none.
-async fn demonstrated(
-    invocation: &Rc<Invocation>,
-    mut journal: Journal,
-    call: &Call,
-    name: &str,
-    direct: bool,
-    usage: UsageMode,
-) -> Response {
-    if !settings(&invocation.env).demo {
-        return refused(journal, &unserved(demo::off(name), direct));
-    }
-    journal.attempt_begins(DEMO, name, Dialect::OpenAi);
-    // As of any downstream: usage that the caller did not ask for is asked for, and withheld.
-    let asked_usage = call.stream() && !call.asks_usage() && usage == UsageMode::Always;
-    match demo::answer(invocation, call, name, asked_usage).await {
-        Ok(answer) => stream::relayed(invocation, journal, &Answer::new(&answer), asked_usage, |_| false),
-        Err(_) => left(journal),
-    }
-}
-
 fn no_route_matched(notes: &[String]) -> Error {
     let mut message = "No route matched. Configure a default route or adjust conditions.".to_owned();
     if !notes.is_empty() {
@@ -275,49 +245,11 @@ fn no_route_matched(notes: &[String]) -> Error {
 }
 
 /// Why nobody serves a model: the caller's mistake where the caller named it, else the operator's.
-fn unserved(error: Error, direct: bool) -> Error {
+pub(super) fn unserved(error: Error, direct: bool) -> Error {
     if direct {
         return Error { param: Some("model".to_owned()), ..error };
     }
     Error::new(ErrorKind::UpstreamModel, format!("No downstream serves this variant: {}", error.message))
-}
-
-/// The caller left before there was an answer. Nobody sees this one; its status is the one that nginx logs for it.
-fn left(mut journal: Journal) -> Response {
-    journal.attempt_ends(None, Outcome::ClientCancelled);
-    journal.write(Outcome::ClientCancelled, None);
-    glue::answer(499, "", "")
-}
-
-fn send(
-    invocation: &Invocation,
-    streamed: bool,
-    raw: &Uint8Array,
-    outbound: &Outbound,
-) -> worker::js_sys::Promise {
-    let mut headers = String::with_capacity(256);
-    for (name, value) in &outbound.headers {
-        if !headers.is_empty() {
-            headers.push('\n');
-        }
-        headers.push_str(name);
-        headers.push('\n');
-        headers.push_str(value);
-    }
-    let mut ranges = Vec::with_capacity(outbound.splices.len() * 3);
-    let mut replacements = Vec::new();
-    for splice in &outbound.splices {
-        // Bodies are far shorter than 4 GiB: `MAX_BODY_BYTES` is a u32.
-        let triple = [splice.range.start, splice.range.end, splice.with.len()];
-        ranges.extend(triple.map(|number| u32::try_from(number).unwrap_or(u32::MAX)));
-        replacements.extend_from_slice(splice.with.as_bytes());
-    }
-    glue::exchange(&invocation.request, streamed, &outbound.url, &headers, raw, &ranges, &replacements)
-}
-
-/// Refused by us after the decision.
-fn refused(journal: Journal, error: &Error) -> Response {
-    answered(journal, error, Outcome::Refused)
 }
 
 /// Answered with an error of ours, and recorded.

@@ -1,9 +1,11 @@
 //! The demo downstream: `demo/…` models, served without network where the variable `DEMO` is `on`.
 
+use worker::js_sys::{Promise, Uint8Array};
 use worker::wasm_bindgen::JsValue;
 
 use super::glue;
-use super::invocation::{Invocation, resolved};
+use super::invocation::Invocation;
+use super::upstream::Allowance;
 use crate::call::Call;
 use crate::demo::{Answer, DemoRequest};
 use crate::error::{Error, ErrorKind};
@@ -17,13 +19,16 @@ pub(super) fn off(model: &str) -> Error {
     Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) }
 }
 
-/// The answer of a demo model, in the form of an upstream's; an error where the caller left before it began.
-pub(super) async fn answer(
+/// A call to a demo model: what `receive` in `upstream.js` resolves to.
+pub(super) fn answer(
     invocation: &Invocation,
-    call: &Call,
+    raw: &Uint8Array,
+    allowance: &Allowance,
     model: &str,
     asked_usage: bool,
-) -> Result<JsValue, JsValue> {
+) -> Promise {
+    // Its body was read before, and was let go of since; it is well formed.
+    let Ok(call) = Call::parse(raw.to_vec()) else { return Promise::reject(&JsValue::NULL) };
     let request = DemoRequest {
         model,
         messages: &call.messages(),
@@ -32,20 +37,21 @@ pub(super) async fn answer(
         max_tokens: call.max_tokens(),
         created: invocation.started / 1000,
     };
-    let upstream = match crate::demo::answer(&request) {
+    let (upstream, delay_ms) = match crate::demo::answer(&request) {
         Answer::Whole { status, retry_after, body, after_ms } => {
-            resolved(glue::sleep(after_ms)).await?;
             let mut headers = "content-type\napplication/json".to_owned();
             if let Some(seconds) = retry_after {
                 headers.push_str(&format!("\nretry-after\n{seconds}"));
             }
-            glue::answer(status, &headers, &body)
+            (glue::answer(status, &headers, &body), after_ms)
         }
         Answer::Stream(chunks) => {
             let delays: Vec<u32> = chunks.iter().map(|chunk| chunk.after_ms).collect();
             let texts: Vec<String> = chunks.into_iter().map(|chunk| chunk.bytes).collect();
-            glue::drip(&texts.join("\0"), &delays)
+            (glue::drip(&texts.join("\0"), &delays), 0)
         }
     };
-    resolved(glue::receive(&invocation.request, call.stream(), &upstream)).await
+    #[expect(clippy::cast_precision_loss, reason = "at most an hour of milliseconds")]
+    let budget_ms = allowance.budget_ms as f64;
+    glue::receive(&invocation.request, call.stream(), budget_ms, allowance.may_outlive, &upstream, delay_ms)
 }

@@ -12,11 +12,16 @@ use super::glue;
 use crate::decision::Origin;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
+use crate::exchange::patience;
 use crate::{auth, identity, outbound};
 
 thread_local! {
     /// Tells JavaScript, once an isolate, which headers to read of every request.
-    static WATCHED: () = glue::watch(&[auth::HEADERS, identity::HEADERS, outbound::FORWARDED, outbound::FORWARDED_TO_OPENROUTER].concat().join("\n"));
+    /// And which of every answer that is an error.
+    static WATCHED: () = {
+        glue::watch(&[auth::HEADERS, identity::HEADERS, outbound::FORWARDED, outbound::FORWARDED_TO_OPENROUTER].concat().join("\n"));
+        glue::heed(&patience::HEADERS.join("\n"));
+    };
 }
 
 /// A request and its surroundings. Lives as long as anything works on it, which may be longer than its caller waits.
@@ -63,11 +68,6 @@ impl Invocation {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether the caller has gone away.
-    pub(super) fn left(&self) -> bool {
-        glue::left(&self.request)
-    }
-
     /// Does work that the answer does not wait for, and that goes on when the caller leaves.
     pub(super) fn background(&self, work: impl Future<Output = ()> + 'static) {
         self.ctx.wait_until(work);
@@ -110,7 +110,7 @@ impl Drop for Hold {
 }
 
 /// Names and values that alternate.
-fn pairs<'l>(lines: &mut impl Iterator<Item = &'l str>) -> Vec<(String, String)> {
+pub(super) fn pairs<'l>(lines: &mut impl Iterator<Item = &'l str>) -> Vec<(String, String)> {
     let mut pairs = Vec::with_capacity(8);
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
         pairs.push((name.to_owned(), value.to_owned()));

@@ -11,8 +11,9 @@ use super::invocation::{Invocation, now};
 use super::settings::settings;
 use crate::decision::Decision;
 use crate::dialect::Dialect;
+use crate::exchange::Exchange;
 use crate::identity::RequestStamp;
-use crate::record::{Attempt, Outcome, Record, attempts_text};
+use crate::record::{Outcome, Record, attempts_text};
 use crate::relay::Observed;
 use crate::router::Router;
 use crate::shelf::Stored;
@@ -23,7 +24,8 @@ pub(super) struct Journal {
     invocation: Rc<Invocation>,
     record: Record,
     notes: Vec<String>,
-    attempt_began: u64,
+    /// Header lines that this one answer has.
+    extra: Vec<(&'static str, String)>,
 }
 
 /// Kept as they are in header values: printable ASCII, but for the escape itself.
@@ -79,12 +81,7 @@ impl Journal {
             cost_usd: None,
             streamed,
         };
-        Journal {
-            invocation: invocation.clone(),
-            record,
-            notes: decision.notes.clone(),
-            attempt_began: invocation.started,
-        }
+        Journal { invocation: invocation.clone(), record, notes: decision.notes.clone(), extra: Vec::new() }
     }
 
     /// Adds to what `x-turnout-note` says.
@@ -99,20 +96,30 @@ impl Journal {
 
     /// An upstream call is about to be sent.
     pub(super) fn attempt_begins(&mut self, provider: &str, model: &str, dialect: Dialect) {
-        self.attempt_began = now();
-        if self.record.attempts.is_empty() {
-            self.record.overhead_ms = self.attempt_began.saturating_sub(self.invocation.started);
+        if self.record.provider.is_none() {
+            self.record.overhead_ms = now().saturating_sub(self.invocation.started);
         }
         self.record.provider = Some(provider.to_owned());
         self.record.model = Some(model.to_owned());
         self.record.dialect_out = Some(dialect);
     }
 
-    /// It was answered, or not.
-    pub(super) fn attempt_ends(&mut self, status: Option<u16>, outcome: Outcome) {
-        let target = format!("{}/{}", text(&self.record.provider), text(&self.record.model));
-        let millis = now().saturating_sub(self.attempt_began);
-        self.record.attempts.push(Attempt { target, status, millis, outcome });
+    /// The attempts are over, or committed to.
+    pub(super) fn exchanged(&mut self, exchange: &Exchange) {
+        self.record.attempts = exchange.attempts().to_vec();
+        self.notes.extend_from_slice(exchange.notes());
+    }
+
+    /// The answer says when to come back, in seconds.
+    pub(super) fn retry_after(&mut self, seconds: Option<u64>) {
+        if let Some(seconds) = seconds {
+            self.extra.push(("retry-after", seconds.to_string()));
+        }
+    }
+
+    /// The answer is of another type than the upstream's head says.
+    pub(super) fn content_type(&mut self, value: &str) {
+        self.extra.push(("content-type", value.to_owned()));
     }
 
     /// The first meaningful event was seen just now.
@@ -188,6 +195,9 @@ impl Journal {
             // Escaped, a byte can become three.
             let notes = self.notes.join("; ");
             add("note", notes.get(..notes.floor_char_boundary(NOTE_BYTES / 3)).unwrap_or(&notes));
+        }
+        for (name, value) in &self.extra {
+            lines.push_str(&format!("\n{name}\n{value}"));
         }
         lines
     }

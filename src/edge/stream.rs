@@ -1,233 +1,140 @@
-//! An upstream's answer on its way to the caller.
+//! A committed stream on its way to the caller.
 //!
-//! A body that is no stream is read whole. A stream is moved by workerd itself, and another branch of it is read now and
-//! then ([`watch`]): no code of ours runs per chunk. Only where we asked for a usage chunk that the caller is not to see do
-//! chunks pass through our hands ([`filter`]).
+//! It is moved by workerd itself, and another branch of it is read now and then ([`watch`]): no code of ours runs per chunk.
+//! Only where we asked for a usage chunk that the caller is not to see do chunks pass through our hands ([`filtered`]).
+//! Where it breaks, or ends without having come to its end, the caller gets an error in the form that its dialect has
+//! for errors in a stream, after the bytes that came.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use worker::js_sys::{Array, Uint8Array};
+use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::prelude::Closure;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::web_sys::Response;
 
-use super::call::answered;
+use super::exchange::unusable;
 use super::glue::{self, Pump, Tap};
 use super::invocation::{Invocation, resolved};
 use super::journal::Journal;
+use super::upstream::Stream;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
 use crate::record::Outcome;
-use crate::relay::{First, Observed, Observer, UsageFilter};
+use crate::relay::{First, Observed, Observer, UsageFilter, error_ending};
 
-/// An upstream's answer, as `exchange` in `glue.js` resolves to it.
-pub(super) struct Answer {
-    upstream: Response,
-    status: u16,
-    /// Whether it calls itself a stream of events.
-    is_events: bool,
-    /// `undefined` where it is a stream, `null` where it broke off, else its bytes.
-    body: JsValue,
-}
-
-impl Answer {
-    /// Takes apart what came over the border.
-    pub(super) fn new(value: &JsValue) -> Answer {
-        let parts = Array::from(value);
-        let summary = parts.get(1).as_string().unwrap_or_default();
-        let (status, content_type) = summary.split_once('\n').unwrap_or((&summary, ""));
-        Answer {
-            upstream: parts.get(0).unchecked_into(),
-            status: status.parse().unwrap_or(502),
-            is_events: content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream"),
-            body: parts.get(2),
-        }
-    }
-}
-
-/// Hands an upstream's answer to the caller, and its record to whoever sees its end. `reveals` says whether bytes show the
-/// credential that was sent.
-pub(super) fn relayed(
+/// Hands a stream to the caller, and its record to whoever sees its end.
+pub(super) fn committed(
     invocation: &Rc<Invocation>,
-    mut journal: Journal,
-    answer: &Answer,
-    asked_usage: bool,
-    reveals: impl Fn(&[u8]) -> bool,
+    journal: Journal,
+    upstream: &Response,
+    status: u16,
+    stream: Stream,
 ) -> Response {
-    let Answer { upstream, status, is_events, body } = answer;
-    if (300..400).contains(status) {
-        journal.attempt_ends(Some(*status), Outcome::UpstreamError);
-        let message = format!(
-            "The downstream answered with a redirect ({status}), which is not followed because it would carry the \
-             credential elsewhere; set its base_url to where it really is."
-        );
-        let error = Error::new(ErrorKind::UpstreamUnreachable, message);
-        return answered(journal, &error, Outcome::UpstreamError);
-    }
-    if !body.is_undefined() {
-        return whole(journal, answer, reveals);
-    }
-    journal.attempt_ends(Some(*status), Outcome::Ok);
-    let headers = journal.headers();
-    let opened = if asked_usage && *is_events {
-        glue::open_pump(&invocation.request, upstream).and_then(|pump| {
-            let answer = glue::pass(upstream, &headers, &pump.readable())?;
-            Ok((answer, Moved::ByUs(pump)))
-        })
-    } else {
-        glue::open_tap(&invocation.request, upstream).and_then(|tap| {
-            let answer = glue::pass(upstream, &headers, &tap.readable())?;
-            Ok((answer, Moved::ByWorkerd(tap)))
-        })
+    let Ok(answer) = glue::pass(upstream, status, &journal.headers(), &stream.commit()) else {
+        return unusable(journal, Outcome::Unreachable);
     };
-    match opened {
-        Ok((answer, Moved::ByUs(pump))) => {
-            invocation.background(filter(pump, journal, *status));
-            answer
+    match stream {
+        Stream::Native(tap, observer) => invocation.background(watch(tap, observer, journal, status)),
+        Stream::Filtered(pump, filter, held) => {
+            invocation.background(filtered(pump, filter, held, journal, status));
         }
-        Ok((answer, Moved::ByWorkerd(tap))) => {
-            invocation.background(watch(tap, journal, *status, *is_events));
-            answer
-        }
-        Err(_) => unusable(journal),
     }
+    answer
 }
 
-/// Who moves a stream's chunks.
-enum Moved {
-    ByWorkerd(Tap),
-    ByUs(Pump),
-}
-
-/// An answer that is no stream: recorded, and passed on as it is.
-fn whole(mut journal: Journal, answer: &Answer, reveals: impl Fn(&[u8]) -> bool) -> Response {
-    let status = answer.status;
-    let Some(bytes) = answer.body.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec) else {
-        journal.attempt_ends(Some(status), Outcome::Cut);
-        let message = "The downstream's answer broke off before its end.";
-        return answered(journal, &Error::new(ErrorKind::UpstreamUnreachable, message), Outcome::Cut);
-    };
-    let observed = Observer::whole(Dialect::OpenAi, &bytes);
-    // A 401 is our credential's, and theirs may show part of it (law 8); so may any other error, one inside a 200 too.
-    let is_error = status >= 400 || observed.error.is_some();
-    if status == 401 || (is_error && reveals(&bytes)) {
-        journal.attempt_ends(Some(status), Outcome::UpstreamError);
-        let message = format!("The downstream refused our credential with status {status}; check its key.");
-        let error = Error::new(ErrorKind::UpstreamCredentials, message);
-        return answered(journal, &error, Outcome::UpstreamError);
-    }
-    let outcome = match status {
-        200..300 if observed.error.is_some() => Outcome::InBandError,
-        200..300 => Outcome::Ok,
-        _ => Outcome::UpstreamError,
-    };
-    journal.attempt_ends(Some(status), outcome);
-    journal.observed(observed);
-    let Ok(response) = glue::pass(&answer.upstream, &journal.headers(), &answer.body) else {
-        return unusable(journal);
-    };
-    journal.write(outcome, Some(status));
-    response
-}
-
-/// An answer of which no response can be made.
-fn unusable(journal: Journal) -> Response {
-    let message = "The downstream's answer is no HTTP that can be passed on.";
-    answered(journal, &Error::new(ErrorKind::UpstreamUnreachable, message), Outcome::Unreachable)
-}
-
-/// How long our branch of a stream is left alone once the first token was seen: this long at first, then twice as long
-/// each time, up to the longest. Its end wakes us at once, and a branch that fills quickly is read without a pause; the wait
-/// only bounds what piles up before that is known.
+/// How long our branch of a stream is left alone once it is committed: this long at first, then twice as long each time, up
+/// to the longest. Its end wakes us at once, and a branch that fills quickly is read without a pause; the wait only bounds
+/// what piles up before that is known.
 const FIRST_WAIT_MS: u32 = 125;
 const LONGEST_WAIT_MS: u32 = 1_000;
 /// A branch that is ahead of a slow caller lies in memory: after this many bytes ours is let go, and usage stays unknown.
 const MOST_BYTES: usize = 8 << 20;
 
-/// Reads our branch of a stream that workerd moves: at once until the first token, then now and then.
-async fn watch(tap: Tap, mut journal: Journal, status: u16, is_events: bool) {
-    let mut observer = Observer::new(Dialect::OpenAi);
+/// Reads our branch of a stream that workerd moves, now and then, and ends it for the caller.
+async fn watch(tap: Tap, mut observer: Observer, journal: Journal, status: u16) {
     let mut read = 0;
     let mut wait = FIRST_WAIT_MS;
     while read <= MOST_BYTES {
-        let first_was_seen = observer.first().is_some();
-        let block = if first_was_seen || !is_events {
-            let block = tap.later(wait);
-            wait = (wait * 2).min(LONGEST_WAIT_MS);
-            block
-        } else {
-            tap.read()
-        };
-        let Ok(block) = resolved(block).await else { break };
-        let Some(block) = block.dyn_ref::<Uint8Array>() else { break };
+        let block = resolved(tap.later(wait)).await;
+        wait = (wait * 2).min(LONGEST_WAIT_MS);
+        let Some(block) = block.ok().and_then(|block| block.dyn_into::<Uint8Array>().ok()) else { break };
         observer.push(&block.to_vec());
         read += block.length() as usize;
-        if !first_was_seen && observer.first() == Some(&First::Meaningful) {
-            journal.first_token();
-        }
     }
-    if read > MOST_BYTES {
+    let unseen = read > MOST_BYTES;
+    if unseen {
         tap.cancel();
     }
     let _ = resolved(tap.ended()).await;
-    close(journal, observer.finish(), tap.outcome(), status, read > MOST_BYTES || !is_events);
+    let between_events = !unseen && observer.between_events();
+    let observed = observer.finish();
+    let outcome = outcome(tap.outcome(), &observed, unseen);
+    // Where our branch was let go, nobody knows whether an event is in progress: a blank line more does no harm.
+    let ending = (outcome == Outcome::Cut).then(|| ending(between_events)).unwrap_or_default();
+    let _ = resolved(tap.close(&bytes(&ending))).await;
+    close(journal, observed, outcome, status);
 }
 
-/// Moves a stream through the usage filter.
-async fn filter(pump: Pump, journal: Journal, status: u16) {
+/// Moves a stream through the usage filter, after what of it was held.
+async fn filtered(pump: Pump, filter: UsageFilter, held: Vec<u8>, journal: Journal, status: u16) {
     let pump = Rc::new(pump);
-    let state =
-        Rc::new(RefCell::new((Some(UsageFilter::new(Dialect::OpenAi)), journal, Observed::default())));
+    let shared = Rc::new(RefCell::new(filter));
     let feed = {
-        let (pump, state) = (pump.clone(), state.clone());
+        let (pump, shared) = (pump.clone(), shared.clone());
         Closure::<dyn FnMut(JsValue) -> JsValue>::new(move |chunk: JsValue| {
-            let (filter, journal, observed) = &mut *state.borrow_mut();
+            let filter = &mut *shared.borrow_mut();
             let mut out = Vec::new();
-            let Some(chunk) = chunk.dyn_ref::<Uint8Array>() else {
-                if let Some(filter) = filter.take() {
-                    *observed = filter.finish(&mut out);
+            let Some(input) = chunk.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec) else {
+                filter.end(&mut out);
+                if outcome(Some(if chunk.is_null() { 2 } else { 0 }), filter.observed(), false)
+                    == Outcome::Cut
+                {
+                    out.extend(ending(filter.between_events()));
                 }
                 return bytes(&out);
             };
-            let Some(filter) = filter else { return JsValue::UNDEFINED };
-            let first_was_seen = filter.first().is_some();
-            let input = chunk.to_vec();
             filter.push(&input, &mut out);
-            if !first_was_seen && filter.first() == Some(&First::Meaningful) {
-                journal.first_token();
-            }
             pump.set_unwatched(filter.holds_nothing() && filter.first() == Some(&First::Meaningful));
-            if out == input { chunk.into() } else { bytes(&out) }
+            if out == input { chunk } else { bytes(&out) }
         })
     };
-    let ended = resolved(pump.run(&feed)).await.ok();
+    let ended = resolved(pump.run(&bytes(&held), &feed)).await.ok();
     drop(feed);
-    let Some(state) = Rc::into_inner(state) else { return };
-    let (filter, journal, mut observed) = state.into_inner();
-    if let Some(filter) = filter {
-        // The stream did not come to its end; what was seen until then counts.
-        observed = filter.finish(&mut Vec::new());
-    }
+    let Some(filter) = Rc::into_inner(shared) else { return };
+    // Where the stream did not come to its end, what was seen until then counts.
+    let observed = filter.into_inner().finish(&mut Vec::new());
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0, 1 or 2")]
     let ended = ended.and_then(|ended| ended.as_f64()).map(|ended| ended as u32);
-    close(journal, observed, ended, status, false);
+    let outcome = outcome(ended, &observed, false);
+    close(journal, observed, outcome, status);
 }
 
 fn bytes(out: &[u8]) -> JsValue {
     if out.is_empty() { JsValue::UNDEFINED } else { Uint8Array::from(out).into() }
 }
 
-/// Writes the record of a stream that is over. `ended` is what `glue.js` says of its end; `unseen` where nothing can tell
-/// whether it was complete. A caller who left once all was there has had its answer.
-fn close(mut journal: Journal, observed: Observed, ended: Option<u32>, status: u16, unseen: bool) {
-    let outcome = match ended {
-        Some(0 | 1) if observed.error.is_some() => Outcome::InBandError,
+/// What a caller is told in a stream that broke.
+fn ending(between_events: bool) -> Vec<u8> {
+    let message = "The downstream's answer broke off here; what came before this is all that there is of it.";
+    error_ending(Dialect::OpenAi, between_events, &Error::new(ErrorKind::UpstreamUnreachable, message))
+}
+
+/// How a stream ended. `ended` is what `upstream.js` says of it; `unseen` where nothing can tell whether it was complete. A
+/// caller who left once all was there has had its answer.
+fn outcome(ended: Option<u32>, observed: &Observed, unseen: bool) -> Outcome {
+    match ended {
+        Some(_) if observed.error.is_some() => Outcome::InBandError,
         Some(0 | 1) if observed.done => Outcome::Ok,
+        Some(_) if observed.terminated => Outcome::Ok,
         Some(0) if unseen => Outcome::Ok,
         Some(1) => Outcome::ClientCancelled,
         _ => Outcome::Cut,
-    };
+    }
+}
+
+/// Writes the record of a stream that is over.
+fn close(mut journal: Journal, observed: Observed, outcome: Outcome, status: u16) {
     journal.observed(observed);
     journal.write(outcome, Some(status));
 }

@@ -4,6 +4,7 @@
 //! spelling that providers have. Out of scope: finding that word (`relay`), what is done about it ([`super::Exchange`]).
 
 use super::policy::Triggers;
+use super::words::{Meaning, meaning};
 
 /// How an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +34,32 @@ impl Failure {
     /// Judges an error by the status that it came with (200 where it came inside one) and the word in its body.
     /// `reveals` is whether the body shows the credential that was sent, as refusals of a key do.
     pub fn of_error(status: u16, word: Option<&str>, reveals: bool) -> Failure {
-        let _ = (status, word, reveals);
-        todo!()
+        if (300..400).contains(&status) {
+            return Failure::Redirect;
+        }
+        if reveals {
+            return Failure::Credentials;
+        }
+        let meaning = word.and_then(meaning);
+        match meaning {
+            Some(Meaning::Credentials) => Failure::Credentials,
+            Some(Meaning::Model) => Failure::Model,
+            _ if (200..300).contains(&status) => Failure::of_status(stands_for(word, meaning)),
+            // Some say so with the status of a caller's mistake; see the table.
+            Some(Meaning::Status(429)) if matches!(status, 400 | 403 | 413 | 422) => Failure::Status(429),
+            _ => Failure::of_status(status),
+        }
+    }
+
+    /// Judges an error of which nothing but a status is known.
+    fn of_status(status: u16) -> Failure {
+        match status {
+            401..=403 => Failure::Credentials,
+            404 => Failure::Model,
+            400..=599 => Failure::Status(status),
+            // No status that a caller could be given.
+            _ => Failure::Status(UNKNOWN),
+        }
     }
 
     /// Whether another attempt may be made.
@@ -49,4 +74,17 @@ impl Failure {
             Failure::Model | Failure::Redirect => triggers.model,
         }
     }
+}
+
+/// What an error stands for of which nothing is known.
+const UNKNOWN: u16 = 502;
+
+/// The status that an error inside a 200 stands for: its code where that is one (OpenRouter, Google), else what its word
+/// means.
+fn stands_for(word: Option<&str>, meaning: Option<Meaning>) -> u16 {
+    let number = word.and_then(|word| word.parse().ok()).filter(|status| (400..600).contains(status));
+    number.unwrap_or(match meaning {
+        Some(Meaning::Status(status)) => status,
+        _ => UNKNOWN,
+    })
 }

@@ -17,8 +17,10 @@ pub struct Failover {
     pub models: Vec<Rc<str>>,
     /// `model_selection.ignore`: a provider, or `provider/model`.
     pub ignore: Vec<Rc<str>>,
-    /// The models of the route's other variants of weight above 0, by falling weight, then by variant id.
-    pub others: Vec<Rc<str>>,
+    /// The models of the route's variants, by falling weight, then by variant id, where the policy has `across_variants`;
+    /// else none. Variants of weight 0 are not among them: they were switched off on purpose. The variant's own model may
+    /// be, so that one list serves the whole route; a plan drops what it has already.
+    pub others: Rc<[Rc<str>]>,
 }
 
 /// What a request says of its own failover.
@@ -35,8 +37,44 @@ pub struct Asked {
 /// The most targets of a plan; what comes after them is dropped.
 pub const MOST_TARGETS: usize = 32;
 
-/// The targets in the order in which they are tried; empty where all are ignored.
+/// The targets in the order in which they are tried; empty where all are ignored. A plan goes by names alone: a model that a
+/// downstream lists is not the same target as `downstream/model`.
 pub fn plan(model: &Rc<str>, failover: &Failover, asked: &Asked) -> Vec<Rc<str>> {
-    let _ = (model, failover, asked);
-    todo!()
+    let mut plan = Plan { failover, asked, targets: Vec::with_capacity(1) };
+    for model in std::iter::once(model).chain(&failover.models) {
+        plan.add(model, Rc::clone);
+    }
+    for model in &asked.models {
+        plan.add(model, |model| Rc::from(model.as_str()));
+    }
+    for model in &*failover.others {
+        plan.add(model, Rc::clone);
+    }
+    plan.targets
+}
+
+/// Whether one of `entries`, each a provider or `provider/model`, takes in a target.
+pub(crate) fn is_ignored<'a>(target: &str, mut entries: impl Iterator<Item = &'a str>) -> bool {
+    let provider = target.split_once('/').map(|(provider, _)| provider);
+    entries.any(|entry| entry == target || provider == Some(entry))
+}
+
+struct Plan<'a> {
+    failover: &'a Failover,
+    asked: &'a Asked,
+    targets: Vec<Rc<str>>,
+}
+
+impl Plan<'_> {
+    /// Adds a target where there is room for it, unless it is there already or is ignored.
+    fn add<T: AsRef<str>>(&mut self, model: &T, shared: impl Fn(&T) -> Rc<str>) {
+        let name = model.as_ref();
+        let ignore = self.failover.ignore.iter().map(|entry| &**entry);
+        if self.targets.len() < MOST_TARGETS
+            && !self.targets.iter().any(|target| **target == *name)
+            && !is_ignored(name, ignore.chain(self.asked.ignore.iter().map(String::as_str)))
+        {
+            self.targets.push(shared(model));
+        }
+    }
 }

@@ -54,7 +54,7 @@ impl Default for Policy {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tuning {
     /// [`Policy::on`].
-    pub on: Option<Rc<Triggers>>,
+    pub on: Option<Triggers>,
     /// [`Policy::ttft_ms`].
     pub ttft_ms: Option<u64>,
     /// [`Policy::attempt_ms`].
@@ -74,7 +74,7 @@ impl Policy {
     #[must_use]
     pub fn tuned(&self, tuning: &Tuning) -> Policy {
         Policy {
-            on: tuning.on.as_ref().unwrap_or(&self.on).clone(),
+            on: tuning.on.as_ref().map_or_else(|| self.on.clone(), |on| Rc::new(on.clone())),
             ttft_ms: tuning.ttft_ms.or(self.ttft_ms),
             attempt_ms: tuning.attempt_ms.or(self.attempt_ms),
             deadline_ms: tuning.deadline_ms.unwrap_or(self.deadline_ms),

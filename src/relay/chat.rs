@@ -15,6 +15,8 @@ const MAX_WORD: usize = 64;
 pub(super) struct Reading<'j> {
     pub(super) model: Option<&'j RawValue>,
     pub(super) usage: Option<Usage>,
+    /// It has the form of an answer: `choices`, or the name of such an object.
+    pub(super) is_answer: bool,
     /// A choice says or does something.
     pub(super) meaningful: bool,
     pub(super) finish_reason: Option<String>,
@@ -25,17 +27,31 @@ pub(super) struct Reading<'j> {
 }
 
 impl<'j> Reading<'j> {
-    /// Reads one JSON object; `None` where it is none.
+    /// Reads one JSON object; `None` where it is none. Google's compatible endpoint has its errors in a list of one, which
+    /// is read as the error in it.
     pub(super) fn of(json: &'j [u8]) -> Option<Reading<'j>> {
+        if json.trim_ascii_start().first() != Some(&b'[') {
+            return Reading::of_object(json);
+        }
+        let list: Vec<&RawValue> = serde_json::from_slice(json).ok()?;
+        Reading::of_object(list.first()?.get().as_bytes()).filter(|reading| reading.error.is_some())
+    }
+
+    fn of_object(json: &'j [u8]) -> Option<Reading<'j>> {
         let [model, usage, x_groq, choices, error, object, kind] =
             members(json, ["model", "usage", "x_groq", "choices", "error", "object", "type"])?;
         let mut reading = Reading { model, ..Reading::default() };
 
+        // Beside choices, an error that is empty is none.
+        let error = error.filter(|error| choices.is_none() || !is_blank(error));
         let is_error = [object, kind].into_iter().flatten().any(|word| word.get() == "\"error\"");
         if error.is_some() || is_error {
             reading.error = Some(error_kind(json, error));
         }
 
+        // Null choices are absent here, so that a chat completion is known by its name too.
+        reading.is_answer =
+            choices.is_some() || object.is_some_and(|object| object.get().starts_with("\"chat.completion"));
         let list = elements_of(choices);
         let no_choices = choices.is_some_and(|choices| choices.get().starts_with('[')) && list.is_empty();
         reading.usage_alone =
@@ -49,13 +65,19 @@ impl<'j> Reading<'j> {
     }
 
     fn read_choice(&mut self, choice: &RawValue) {
-        let [delta, message, finish_reason, error] =
-            members_of(Some(choice), ["delta", "message", "finish_reason", "error"]);
-        self.meaningful |= says_something(delta) || says_something(message);
+        let [delta, message, text, finish_reason, error] =
+            members_of(Some(choice), ["delta", "message", "text", "finish_reason", "error"]);
+        let error = error.filter(|error| !is_blank(error));
+        // `text` is the legacy completions'.
+        self.meaningful |= says_something(delta)
+            || says_something(message)
+            || text.is_some_and(|text| is_something(text, PART_DEPTH));
         if let Some(reason) = finish_reason {
             self.finish_reason = Some(word(reason).unwrap_or_else(|| "other".to_owned()));
         }
-        if self.error.is_none() && error.is_some() {
+        // Mistral and OpenRouter also finish for the reason `error`, with or without more of it.
+        let failed = error.is_some() || self.finish_reason.as_deref() == Some("error");
+        if self.error.is_none() && failed {
             self.error = Some(error_kind(b"{}", error));
         }
     }
@@ -85,7 +107,11 @@ fn word(value: &RawValue) -> Option<String> {
     is_name.then(|| word.to_owned())
 }
 
-/// Whether a delta or a message has content, a tool call, reasoning, a refusal or other media; a role alone is nothing.
+/// Whether a delta or a message has content, a tool call, reasoning, a refusal, media or sources; a role alone is nothing.
+///
+/// Not OpenAI's own: `reasoning_content` (DeepSeek, xAI, Moonshot, most), `reasoning` (Groq, OpenRouter, vLLM),
+/// `reasoning_details` and `images` (OpenRouter), `reasoning_text` (Copilot), `thinking_blocks` (LiteLLM), `executed_tools`
+/// (Groq's compound models).
 fn says_something(message: Option<&RawValue>) -> bool {
     members_of(
         message,
@@ -96,9 +122,13 @@ fn says_something(message: Option<&RawValue>) -> bool {
             "reasoning_content",
             "reasoning",
             "reasoning_details",
+            "reasoning_text",
+            "thinking_blocks",
+            "executed_tools",
             "refusal",
             "audio",
             "images",
+            "annotations",
         ],
     )
     .into_iter()
@@ -125,4 +155,9 @@ fn is_something(value: &RawValue, depth: u8) -> bool {
         }
         _ => false,
     }
+}
+
+/// An empty string, list or object, or `false`.
+fn is_blank(value: &RawValue) -> bool {
+    value.get() == "false" || value.get().bytes().all(|byte| b"\"[]{} \t\r\n".contains(&byte))
 }

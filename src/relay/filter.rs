@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 
+use super::ending::LastBytes;
 use super::marks::{member_value, skip_space};
 use super::observer::{First, Nature, Observed, Observer};
 use crate::dialect::Dialect;
@@ -23,6 +24,8 @@ pub struct UsageFilter {
     passing: bool,
     /// The last byte was the carriage return that ended a withheld event: its line feed goes too.
     drop_line_feed: bool,
+    /// Of what has passed.
+    last: LastBytes,
 }
 
 impl UsageFilter {
@@ -33,6 +36,7 @@ impl UsageFilter {
             held: Vec::new(),
             passing: false,
             drop_line_feed: false,
+            last: LastBytes::new(),
         }
     }
 
@@ -41,6 +45,7 @@ impl UsageFilter {
         if chunk.is_empty() {
             return;
         }
+        let passed = out.len();
         // Everything of the chunk before `from` is settled.
         let mut from = 0;
         if std::mem::take(&mut self.drop_line_feed) && chunk.first() == Some(&b'\n') {
@@ -72,19 +77,39 @@ impl UsageFilter {
             }
         });
         self.pass_the_rest(chunk, from, out);
+        self.last.push(slice(out, passed, out.len()));
     }
 
-    /// Takes the end of the stream, appends to `out` what was still held, and says what was seen. A usage event without
-    /// its blank line is withheld too, if it is whole. May be left out when nobody listens any more.
-    pub fn finish(mut self, out: &mut Vec<u8>) -> Observed {
+    /// Takes the end of the stream, after which nothing may be pushed, and appends to `out` what was still held. A usage
+    /// event without its blank line is withheld too, if it is whole. Where the stream broke, an
+    /// [ending](super::error_ending) comes after that.
+    pub fn end(&mut self, out: &mut Vec<u8>) {
         let held = &mut self.held;
         self.observer.finish_each(|nature| {
             if nature == Nature::UsageAlone && !shows_a_choice(held) {
                 held.clear();
             }
         });
-        out.append(&mut self.held);
+        self.last.push(held);
+        out.append(held);
+    }
+
+    /// What was seen until now.
+    pub fn observed(&self) -> &Observed {
+        self.observer.observed()
+    }
+
+    /// What was seen, the [end](UsageFilter::end) of the stream included.
+    pub fn finish(mut self, out: &mut Vec<u8>) -> Observed {
+        self.end(out);
         self.observer.finish()
+    }
+
+    /// Whether what has passed ends between two events, or nothing has. Chunks that went around the filter make no
+    /// difference: they come after an event's end and end with one. (After a comment alone this is false, and a blank line
+    /// more does no harm.)
+    pub fn between_events(&self) -> bool {
+        self.last.end_an_event()
     }
 
     /// The first event of note, once it was seen.

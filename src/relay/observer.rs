@@ -1,6 +1,7 @@
 //! Reads along with a stream, or a whole body, and changes nothing.
 
 use super::chat::{Reading, error_kind};
+use super::ending::LastBytes;
 use super::marks::Marks;
 use crate::dialect::Dialect;
 use crate::sse::{Decoder, Event};
@@ -8,6 +9,8 @@ use crate::usage::Usage;
 
 /// Longest model id that is kept, in bytes.
 const MAX_MODEL: usize = 256;
+/// Largest error that is kept: 64 KiB, a hundred times one that was written for a reader.
+const MAX_ERROR_BYTES: usize = 64 << 10;
 
 /// The first event of note in a stream: what failover waits for (law 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +21,22 @@ pub enum First {
     Error {
         /// Its code, type or status, else `error`.
         kind: String,
+        /// The event's data, which is the error's own JSON; empty where it is no JSON, or over 64 KiB.
+        json: Vec<u8>,
     },
+}
+
+/// What a whole body says: [`First`] for what is no stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A choice says something, or the body is a JSON object of a form that is not known here.
+    Something,
+    /// It is an answer, and no choice says anything.
+    Nothing,
+    /// An error, its kind in [`Observed::error`]; the body is the error's own JSON.
+    Error,
+    /// No JSON object: the body was cut off, or is of another make (a proxy's page).
+    Garbage,
 }
 
 /// What was seen of an answer. What was not said is `None` or false.
@@ -32,6 +50,8 @@ pub struct Observed {
     pub meaningful: bool,
     /// The answer came to its end: `[DONE]`, or a reason why it finished.
     pub done: bool,
+    /// The stream said that it was over: `[DONE]`. What breaks after that has lost nothing.
+    pub terminated: bool,
     /// The last reason why a choice finished (`stop`, `length`, …); `other` where it looks like no word.
     pub finish_reason: Option<String>,
     /// The code, type or status of the first error in the body, else `error`; never its message.
@@ -49,6 +69,7 @@ pub struct Observer {
     tail: Vec<u8>,
     /// Whether something before the tail was let go.
     skipped: bool,
+    last: LastBytes,
 }
 
 /// As much of a stream's end is kept: many times its longest events but for media.
@@ -69,9 +90,10 @@ impl Observer {
     pub fn new(dialect: Dialect) -> Self {
         Observer {
             decoder: Decoder::new(),
-            seen: Seen { dialect, marks: Marks::new(), first: None, observed: Observed::default() },
+            seen: Seen::new(dialect),
             tail: Vec::new(),
             skipped: false,
+            last: LastBytes::new(),
         }
     }
 
@@ -81,6 +103,7 @@ impl Observer {
             self.push_each(bytes, |_, _| {});
             return;
         }
+        self.last.push(bytes);
         self.tail.extend_from_slice(bytes);
         if self.tail.len() > 2 * TAIL {
             self.tail.drain(..self.tail.len() - TAIL);
@@ -93,17 +116,38 @@ impl Observer {
         self.seen.first.as_ref()
     }
 
-    /// What was seen, the end of the stream included: an event without its blank line is read if it is whole.
-    pub fn finish(mut self) -> Observed {
+    /// Whether the bytes so far end between two events, or there are none.
+    pub fn between_events(&self) -> bool {
+        self.last.end_an_event()
+    }
+
+    /// Takes the end of the stream, after which nothing may be pushed: an event without its blank line is read if it is
+    /// whole, and may be the [first](Observer::first) of note.
+    pub fn end(&mut self) {
         let tail = std::mem::take(&mut self.tail);
-        if !self.ends_with_usage(&tail) {
-            if self.skipped {
-                // What was being read has lost its end.
-                self.push_each(b"\n\n", |_, _| {});
-            }
-            self.push_each(&tail, |_, _| {});
-            self.finish_each(|_| {});
+        if self.ends_with_usage(&tail) {
+            return;
         }
+        if std::mem::take(&mut self.skipped) {
+            // What was being read has lost its end.
+            self.decoder.push(b"\n\n", |event| {
+                self.seen.read(&event);
+            });
+        }
+        self.decoder.push(&tail, |event| {
+            self.seen.read(&event);
+        });
+        self.finish_each(|_| {});
+    }
+
+    /// What was seen until now.
+    pub fn observed(&self) -> &Observed {
+        &self.seen.observed
+    }
+
+    /// What was seen, the [end](Observer::end) of the stream included.
+    pub fn finish(mut self) -> Observed {
+        self.end();
         self.seen.observed
     }
 
@@ -115,22 +159,38 @@ impl Observer {
         let mut last = Observer::new(self.seen.dialect);
         last.push_each(ending, |_, _| {});
         last.finish_each(|_| {});
-        let Observed { usage: Some(usage), done, finish_reason, error, .. } = last.seen.observed else {
+        let Observed { usage: Some(usage), done, terminated, finish_reason, error, .. } = last.seen.observed
+        else {
             return false;
         };
         let observed = &mut self.seen.observed;
         observed.usage.get_or_insert_default().merge(usage);
         observed.done |= done;
+        observed.terminated |= terminated;
         observed.finish_reason = finish_reason.or(observed.finish_reason.take());
         observed.error = observed.error.take().or(error);
         true
     }
 
+    /// What is seen in a body that is no stream, and what that comes to.
+    pub fn judge(dialect: Dialect, body: &[u8]) -> (Observed, Said) {
+        let Dialect::OpenAi = dialect;
+        let mut seen = Seen::new(dialect);
+        let Some(reading) = Reading::of(body) else { return (seen.observed, Said::Garbage) };
+        let said = if reading.error.is_some() {
+            Said::Error
+        } else if reading.is_answer && !reading.meaningful {
+            Said::Nothing
+        } else {
+            Said::Something
+        };
+        seen.note(reading, &[]);
+        (seen.observed, said)
+    }
+
     /// What is seen in a body that is no stream.
     pub fn whole(dialect: Dialect, body: &[u8]) -> Observed {
-        let mut seen = Observer::new(dialect).seen;
-        seen.read_json(body, false);
-        seen.observed
+        Observer::judge(dialect, body).0
     }
 
     pub(super) fn decoder(&self) -> &Decoder {
@@ -138,6 +198,7 @@ impl Observer {
     }
 
     pub(super) fn push_each(&mut self, bytes: &[u8], mut on_event: impl FnMut(&Event<'_>, Nature)) {
+        self.last.push(bytes);
         self.decoder.push(bytes, |event| on_event(&event, self.seen.read(&event)));
     }
 
@@ -155,10 +216,15 @@ struct Seen {
 }
 
 impl Seen {
+    fn new(dialect: Dialect) -> Seen {
+        Seen { dialect, marks: Marks::new(), first: None, observed: Observed::default() }
+    }
+
     fn read(&mut self, event: &Event<'_>) -> Nature {
         let named_error = event.name == b"error";
         if event.data.trim_ascii_start().starts_with(b"[DONE]") {
             self.observed.done = true;
+            self.observed.terminated = true;
             Nature::Other
         } else if !self.observed.meaningful || named_error || self.marks.matter_in(event.data) {
             self.read_json(event.data, named_error)
@@ -169,16 +235,19 @@ impl Seen {
 
     fn read_json(&mut self, json: &[u8], named_error: bool) -> Nature {
         let Dialect::OpenAi = self.dialect;
-        let mut reading = Reading::of(json).unwrap_or_default();
+        let reading = Reading::of(json);
+        let error_json = if reading.is_some() && json.len() <= MAX_ERROR_BYTES { json } else { &[] };
+        let mut reading = reading.unwrap_or_default();
         if named_error && reading.error.is_none() {
             reading.error = Some(error_kind(json, None));
         }
         let nature = if reading.usage_alone && !named_error { Nature::UsageAlone } else { Nature::Other };
-        self.note(reading);
+        self.note(reading, error_json);
         nature
     }
 
-    fn note(&mut self, reading: Reading<'_>) {
+    /// Notes what was read; `error_json` is the whole of it, as far as it would be kept were it an error.
+    fn note(&mut self, reading: Reading<'_>, error_json: &[u8]) {
         let observed = &mut self.observed;
         if observed.model.is_none() {
             // Azure's first chunk, with the verdict on the prompt, has an empty one.
@@ -195,7 +264,7 @@ impl Seen {
             observed.finish_reason = reading.finish_reason;
         }
         if let Some(kind) = reading.error {
-            self.first.get_or_insert_with(|| First::Error { kind: kind.clone() });
+            self.first.get_or_insert_with(|| First::Error { kind: kind.clone(), json: error_json.to_vec() });
             observed.error.get_or_insert(kind);
         }
         if reading.meaningful {

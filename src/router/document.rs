@@ -8,12 +8,16 @@ use std::rc::Rc;
 
 use crate::assignment::Weight;
 use crate::condition::Expression;
-use crate::document::{self, Found, Json, Reader};
+use crate::document::{self, Fields, Found, Json, Reader};
+use crate::exchange;
+use crate::exchange::plan::Failover;
+use crate::exchange::policy::{Policy, Tuning};
 use crate::fault::Fault;
 use crate::identity::reference;
 use crate::router::ids::Taken;
+use crate::router::variant::Arm;
 use crate::router::{
-    Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, variant,
+    Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, selection, variant,
 };
 
 const ROUTER_FIELDS: &[&str] = &[
@@ -62,9 +66,8 @@ fn router(reader: &mut Reader, name: &str, found: Found) -> Option<Router> {
     if let Some(found) = fields.take("name") {
         check_name(reader, name, found);
     }
-    if let Some(defaults) = fields.take("defaults") {
-        refuse_unsupported(reader, defaults);
-    }
+    let defaults = fields.take("defaults").map(|found| defaults(reader, found)).unwrap_or_default();
+    let policy = Policy::default().tuned(&defaults);
     let sticky_by = fields.take("sticky_by").and_then(|found| expression(reader, found));
     let usage = fields.take("usage").map_or(Some(UsageMode::Always), |found| usage_mode(reader, found));
     let weights = fields.take("weights");
@@ -73,8 +76,12 @@ fn router(reader: &mut Reader, name: &str, found: Found) -> Option<Router> {
         draft(reader, found, id)
     });
     let routes = fields.take("routes");
-    let choice = match (fields.take("rule"), routes) {
-        (Some(rule), None) => Choice::Rule(self::rule(reader, name, rule, weights)?),
+    let (choice, default) = match (fields.take("rule"), routes) {
+        (Some(found), None) => {
+            let rule = rule(reader, name, &policy, found, weights)?;
+            let (_, default) = named(reader, name, &policy, Vec::new(), default);
+            (Choice::Rule(rule), default)
+        }
         (Some(rule), Some(_)) => {
             reader.fault(&rule.path, "a router has either `rule` or `routes`; remove one of them");
             return None;
@@ -92,19 +99,10 @@ fn router(reader: &mut Reader, name: &str, found: Found) -> Option<Router> {
                     "the router has no way to choose; give it `routes`, a `default_route` or a `rule`";
                 reader.fault("", message);
             }
-            let (routes, default) = named(reader, name, drafts, default);
-            return Some(Router {
-                name: name.to_owned(),
-                sticky_by,
-                choice: Choice::Routes(routes),
-                default,
-                usage: usage?,
-                reads_headers: false,
-                warnings: Vec::new(),
-            });
+            let (routes, default) = named(reader, name, &policy, drafts, default);
+            (Choice::Routes(routes), default)
         }
     };
-    let (_, default) = named(reader, name, Vec::new(), default);
     Some(Router {
         name: name.to_owned(),
         sticky_by,
@@ -127,23 +125,25 @@ fn check_name(reader: &mut Reader, name: &str, found: Found) {
     }
 }
 
-fn refuse_unsupported(reader: &mut Reader, found: Found) {
+/// What `defaults` says of failover; what else it may hold is refused.
+fn defaults(reader: &mut Reader, found: Found) -> Tuning {
     let known = &["text_generation_config", "message_templates", "failover"];
-    let Some(mut fields) = reader.object(found, known) else { return };
+    let Some(mut fields) = reader.object(found, known) else { return Tuning::default() };
     for field in ["text_generation_config", "message_templates"] {
         if let Some(found) = fields.take(field) {
             reader.fault(&found.path, UNSUPPORTED_ARM);
         }
     }
-    if let Some(found) = fields.take("failover") {
-        reader.warn(&found.path, UNSUPPORTED_FAILOVER);
-    }
+    failover(reader, &mut fields)
+}
+
+/// The `failover` of `defaults` or of a route.
+fn failover(reader: &mut Reader, fields: &mut Fields) -> Tuning {
+    fields.take("failover").and_then(|found| exchange::tuning(reader, found)).unwrap_or_default()
 }
 
 pub(super) const UNSUPPORTED_ARM: &str = "parameters and prompts of variants are not served by this version, and an experiment that left them out would \
      compare something else; remove the field";
-pub(super) const UNSUPPORTED_FAILOVER: &str =
-    "failover is not served by this version; only the variant's own model is called";
 
 fn usage_mode(reader: &mut Reader, found: Found) -> Option<UsageMode> {
     match reader.text(&found)? {
@@ -169,7 +169,13 @@ fn cel(reader: &mut Reader, found: Found) -> Option<Expression> {
     fields.required(reader, "cel_expression", write).and_then(|found| expression(reader, found))
 }
 
-fn rule(reader: &mut Reader, name: &str, found: Found, weights: Option<Found>) -> Option<Rule> {
+fn rule(
+    reader: &mut Reader,
+    name: &str,
+    policy: &Policy,
+    found: Found,
+    weights: Option<Found>,
+) -> Option<Rule> {
     let expression = cel(reader, found);
     let expected = match weights {
         None => Some(None),
@@ -177,7 +183,8 @@ fn rule(reader: &mut Reader, name: &str, found: Found, weights: Option<Found>) -
     };
     let (expression, expected) = (expression?, expected?);
     let epoch = epoch::of_rule(&format!("{name}/{RULE_ROUTE}"), expression.source());
-    Some(Rule { expression, epoch, expected })
+    let failover = Rc::new(Failover { policy: policy.clone(), ..Failover::default() });
+    Some(Rule { expression, epoch, expected, failover })
 }
 
 fn expected_weights(reader: &mut Reader, found: Found) -> Option<Vec<(String, Weight)>> {
@@ -204,7 +211,8 @@ struct Draft {
     given: Option<Rc<str>>,
     derived: Rc<str>,
     salt: Option<String>,
-    variants: Vec<Variant>,
+    tuning: Tuning,
+    arms: Vec<Arm>,
 }
 
 fn conditional(reader: &mut Reader, found: Found) -> Vec<(Expression, Draft)> {
@@ -231,41 +239,45 @@ fn draft(reader: &mut Reader, found: Found, derived: Option<Rc<str>>) -> Option<
     if let Some(found) = fields.take("ramp") {
         reader.fault(&found.path, "ramps are not served by this version; set the weights that you want now");
     }
-    if let Some(found) = fields.take("failover") {
-        reader.warn(&found.path, UNSUPPORTED_FAILOVER);
-    }
+    let tuning = failover(reader, &mut fields);
     let write = "[{\"variant\": {\"model_id\": \"provider/model\"}, \"weight\": 100}]";
-    let variants = fields
+    let arms = fields
         .required(reader, "variants", write)
         .map(|found| variant::read_all(reader, found))
         .unwrap_or_default();
-    Some(Draft { path, given, derived: derived?, salt, variants })
+    Some(Draft { path, given, derived: derived?, salt, tuning, arms })
 }
 
 /// Gives every route its id, and with it its salt, epoch and references. The default route's derived id goes first.
 fn named(
     reader: &mut Reader,
     router: &str,
+    policy: &Policy,
     routes: Vec<(Expression, Draft)>,
     default: Option<Draft>,
 ) -> (Vec<(Expression, Route)>, Option<Route>) {
     let drafts = default.iter().chain(routes.iter().map(|(_, draft)| draft));
     let mut taken = Taken::given(reader, drafts.map(|draft| (draft.path.as_str(), draft.given.clone())));
-    let default = default.map(|draft| finished(router, draft, &mut taken));
+    let default = default.map(|draft| finished(router, policy, draft, &mut taken));
     let routes = routes
         .into_iter()
-        .map(|(condition, draft)| (condition, finished(router, draft, &mut taken)))
+        .map(|(condition, draft)| (condition, finished(router, policy, draft, &mut taken)))
         .collect();
     (routes, default)
 }
 
-fn finished(router: &str, draft: Draft, taken: &mut Taken) -> Route {
+fn finished(router: &str, policy: &Policy, draft: Draft, taken: &mut Taken) -> Route {
     let id = draft.given.unwrap_or_else(|| taken.fresh(&draft.derived));
     let salt = draft.salt.unwrap_or_else(|| format!("{router}/{id}"));
-    let mut variants = draft.variants;
-    for variant in &mut variants {
-        variant.reference = reference(router, &id, &variant.id);
-    }
+    let failover = selection::of_route(policy.tuned(&draft.tuning), &draft.arms);
+    let variant = |arm: Arm| Variant {
+        reference: reference(router, &id, &arm.id),
+        id: arm.id,
+        model: arm.model,
+        weight: arm.weight,
+        failover: arm.selection.within(&failover),
+    };
+    let variants: Vec<Variant> = draft.arms.into_iter().map(variant).collect();
     let epoch = epoch::of_route(&salt, &variants);
     Route { id, salt, variants, epoch }
 }

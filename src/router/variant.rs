@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use crate::assignment::Weight;
 use crate::document::{Found, Json, Reader};
-use crate::router::document::{UNSUPPORTED_ARM, UNSUPPORTED_FAILOVER};
+use crate::router::document::UNSUPPORTED_ARM;
 use crate::router::ids::Taken;
-use crate::router::{PREFIXES, Variant, ids};
+use crate::router::selection::{self, Selection};
+use crate::router::{PREFIXES, ids};
 
 const FIELDS: &[&str] = &[
     "variant_id",
@@ -18,16 +19,31 @@ const FIELDS: &[&str] = &[
     "model_selection",
 ];
 
+/// A variant before its route is known.
+pub(super) struct Arm {
+    pub(super) id: Rc<str>,
+    pub(super) model: Rc<str>,
+    pub(super) weight: Weight,
+    pub(super) selection: Selection,
+}
+
 /// What is known of a variant before ids that depend on the others.
 struct Part {
     path: String,
+    share: Option<Weight>,
+    described: Described,
+}
+
+/// What the object `variant` says.
+#[derive(Default)]
+struct Described {
     given: Option<Rc<str>>,
     model: Option<Rc<str>>,
-    share: Option<Weight>,
+    selection: Selection,
 }
 
 /// Reads the list of a route's variants. Where there is a fault, what comes back is not complete.
-pub(super) fn read_all(reader: &mut Reader, found: Found) -> Vec<Variant> {
+pub(super) fn read_all(reader: &mut Reader, found: Found) -> Vec<Arm> {
     let path = found.path.clone();
     let Some(items) = reader.items(found) else { return Vec::new() };
     if items.len() == 0 {
@@ -40,49 +56,54 @@ pub(super) fn read_all(reader: &mut Reader, found: Found) -> Vec<Variant> {
         let share = fields
             .required(reader, "weight", "the variant's percentage, 100 where it is the only one")
             .and_then(|found| weight(reader, found));
-        let (given, model) = fields
+        let described = fields
             .required(reader, "variant", "{\"model_id\": \"provider/model\"}")
-            .map_or((None, None), |found| arm(reader, found));
-        parts.push(Part { path: fields.at("variant"), given, model, share });
+            .and_then(|found| described(reader, found))
+            .unwrap_or_default();
+        parts.push(Part { path: fields.at("variant"), share, described });
     }
     if parts.iter().all(|part| part.share.is_some()) {
         check_sum(reader, &path, parts.iter().filter_map(|part| part.share));
     }
-    let mut taken = Taken::given(reader, parts.iter().map(|part| (part.path.as_str(), part.given.clone())));
+    let given = parts.iter().map(|part| (part.path.as_str(), part.described.given.clone()));
+    let mut taken = Taken::given(reader, given);
     parts
         .into_iter()
-        .filter_map(|Part { given, model, share, .. }| {
+        .filter_map(|Part { share, described: Described { given, model, selection }, .. }| {
             let model = model?;
             let id = given.unwrap_or_else(|| taken.fresh(&model));
-            Some(Variant { id, model, weight: share?, reference: [0; 8] })
+            Some(Arm { id, model, weight: share?, selection })
         })
         .collect()
 }
 
-fn arm(reader: &mut Reader, found: Found) -> (Option<Rc<str>>, Option<Rc<str>>) {
-    let Some(mut fields) = reader.object(found, FIELDS) else { return (None, None) };
+fn described(reader: &mut Reader, found: Found) -> Option<Described> {
+    let mut fields = reader.object(found, FIELDS)?;
     let given = fields.take("variant_id").and_then(|found| ids::given(reader, found));
     for field in ["text_generation_config", "message_templates"] {
         if let Some(found) = fields.take(field) {
             reader.fault(found.path, UNSUPPORTED_ARM);
         }
     }
-    if let Some(found) = fields.take("model_selection") {
-        reader.warn(found.path, UNSUPPORTED_FAILOVER);
-    }
+    let selection = fields.take("model_selection");
     let write = "\"provider/model\", such as \"openai/gpt-5\"";
-    let Some(found) = fields.required(reader, "model_id", write) else { return (given, None) };
-    let model = reader.text(&found).filter(|model| check_model(reader, &found.path, model));
-    if let Some(model) = model
-        && given.is_none()
-        && !ids::is_id(model)
-    {
+    let model = fields
+        .required(reader, "model_id", write)
+        .and_then(|found| own_model(reader, &found, given.is_none()));
+    let selection = selection.map(|found| selection::read(reader, found, model.as_deref()));
+    Some(Described { given, model, selection: selection.unwrap_or_default() })
+}
+
+/// The model that a variant is about, and its id where it has no other.
+fn own_model(reader: &mut Reader, found: &Found, is_id: bool) -> Option<Rc<str>> {
+    let model = reader.text(found).filter(|model| check_model(reader, &found.path, model))?;
+    if is_id && !ids::is_id(model) {
         reader.fault(
             &found.path,
             "a variant's id cannot be made of this model id; give the variant a `variant_id`",
         );
     }
-    (given, model.map(Rc::from))
+    Some(model.into())
 }
 
 pub(super) fn check_model(reader: &mut Reader, path: &str, model: &str) -> bool {

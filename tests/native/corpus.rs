@@ -4,13 +4,22 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use turnout::dialect::Dialect;
-use turnout::relay::Observer;
+use turnout::relay::{First, Observer, Said};
 use turnout::usage::Usage;
 
 use crate::relay::{cut, observe, relay};
 
-const PROVIDERS: [&str; 7] =
-    ["azure", "groq", "mistral", "moonshotai", "openai", "openai-compatible", "perplexity"];
+const PROVIDERS: [&str; 8] = [
+    "azure",
+    "groq",
+    "mistral",
+    "moonshotai",
+    "openai",
+    "openai-compatible",
+    // Its errors are of the same form; its answers are left out below.
+    "openai-responses",
+    "perplexity",
+];
 
 /// The recordings whose names end so, by name; none where the corpus is absent, which is said.
 fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
@@ -35,7 +44,7 @@ fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
         let text = std::fs::read_to_string(&path).expect("a recording");
         (path, text)
     });
-    // Some of Azure's are of the Responses API, which has a type in each payload.
+    // Some are of the Responses API, which has a type in each payload.
     texts
         .filter(|(_, text)| {
             !text.contains(r#""object":"response""#) && !text.contains(r#""object": "response""#)
@@ -196,12 +205,58 @@ fn streams_pass_untouched_byte_by_byte_and_in_random_chunks() {
 fn whole_bodies_are_read() {
     for (path, text) in recordings(".json") {
         let body: Value = serde_json::from_str(&text).expect("a body");
-        let observed = Observer::whole(Dialect::OpenAi, text.as_bytes());
+        let (observed, said) = Observer::judge(Dialect::OpenAi, text.as_bytes());
         let failed = body["error"].is_object();
+        assert_eq!(said, if failed { Said::Error } else { Said::Something }, "{}", path.display());
         assert_eq!(observed.usage, usage_of(&body), "{}", path.display());
         assert_eq!(observed.model.as_deref(), body["model"].as_str(), "{}", path.display());
         assert_eq!(observed.error.is_some(), failed, "{}", path.display());
         assert_eq!((observed.meaningful, observed.done), (!failed, !failed), "{}", path.display());
+    }
+}
+
+#[test]
+fn recorded_errors_have_a_word_of_their_own() {
+    let errors = recordings("error.json");
+    for (path, text) in &errors {
+        let (observed, _) = Observer::judge(Dialect::OpenAi, text.as_bytes());
+        let body: Value = serde_json::from_str(text).expect("a body");
+        let expected = body["error"]["code"].as_str().or(body["error"]["type"].as_str());
+        assert_eq!(observed.error.as_deref(), expected, "{}", path.display());
+    }
+    assert!(errors.is_empty() || errors.len() >= 2);
+}
+
+/// The first meaningful event comes, and not with what precedes it; and what is cut off before its end is not done.
+#[test]
+fn streams_are_committed_at_their_first_words_and_done_at_their_end() {
+    for replay in replays() {
+        let mut observer = Observer::new(Dialect::OpenAi);
+        let mut begin = 0;
+        for (payload, end) in replay.payloads.iter().zip(&replay.ends) {
+            let prefix = &replay.stream[..*end];
+            observer.push(&prefix[begin..]);
+            begin = *end;
+            let value: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
+            let delta = &value["choices"][0]["delta"];
+            let says = delta.as_object().is_some_and(|delta| {
+                delta.iter().any(|(name, value)| name != "role" && !value.is_null() && value != "")
+            });
+            assert_eq!(observer.first().is_some(), says, "{}: {payload}", replay.name);
+            assert!(observer.between_events());
+            assert!(!observe([prefix]).done, "{}: {payload}", replay.name);
+            if says {
+                break;
+            }
+        }
+        assert_eq!(observer.first(), Some(&First::Meaningful), "{}", replay.name);
+
+        let finish = replay.payloads.iter().position(|payload| {
+            let value: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
+            !value["choices"][0]["finish_reason"].is_null() || payload == "[DONE]"
+        });
+        let before = replay.ends[finish.expect("an end") - 1];
+        assert!(!observe(replay.stream[..before].chunks(1_000)).done, "{}", replay.name);
     }
 }
 

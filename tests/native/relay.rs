@@ -1,7 +1,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use turnout::dialect::Dialect;
-use turnout::relay::{First, Observed, Observer, UsageFilter, may_bypass};
+use turnout::relay::{First, Observed, Observer, Said, UsageFilter, may_bypass};
 use turnout::usage::Usage;
 
 /// What comes out of a filter, and how many chunks went around it.
@@ -227,7 +227,7 @@ fn an_error_before_anything_meaningful_is_a_failure() {
         (r#"{"error":{"code":"a sentence with a secret-key"}}"#, "error"),
         (r#"{"choices":[{"error":{"code":502},"delta":{"content":""},"finish_reason":"error"}]}"#, "502"),
     ] {
-        let failed = Some(First::Error { kind: kind.to_owned() });
+        let failed = Some(First::Error { kind: kind.to_owned(), json: event.as_bytes().to_vec() });
         assert_eq!(first_after(&[event]), failed, "{event}");
         let role = r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#;
         let content = r#"{"choices":[{"delta":{"content":"x"}}]}"#;
@@ -242,13 +242,12 @@ fn a_whole_body_is_read_like_a_stream() {
         "choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}],
         "usage":{"prompt_tokens":30,"completion_tokens":12,"total_tokens":42,
             "prompt_tokens_details":{"cached_tokens":20},"completion_tokens_details":{"reasoning_tokens":5}}}"#;
-    assert_eq!(Observer::whole(Dialect::OpenAi, body), ended(Some(USAGE)));
+    assert_eq!(Observer::judge(Dialect::OpenAi, body), (ended(Some(USAGE)), Said::Something));
 
     let error =
         br#"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#;
     let failed = Observed { error: Some("context_length_exceeded".to_owned()), ..Observed::default() };
-    assert_eq!(Observer::whole(Dialect::OpenAi, error), failed);
-    assert_eq!(Observer::whole(Dialect::OpenAi, b"<html>"), Observed::default());
+    assert_eq!(Observer::judge(Dialect::OpenAi, error), (failed, Said::Error));
 }
 
 #[test]
@@ -341,7 +340,7 @@ fn block() -> impl Strategy<Value = (String, bool)> {
 }
 
 /// A stream, what of it passes, and the offsets of its blocks.
-fn stream() -> impl Strategy<Value = (Vec<u8>, Vec<u8>, Vec<usize>)> {
+pub(crate) fn stream() -> impl Strategy<Value = (Vec<u8>, Vec<u8>, Vec<usize>)> {
     let line_end = proptest::sample::select(vec!["\n", "\n", "\r\n", "\r"]);
     vec((block(), line_end), 0..16).prop_map(|blocks| {
         let (mut stream, mut passed, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
@@ -390,7 +389,7 @@ proptest! {
         let input = chunks.concat();
         let relayed = relay(chunks.iter().map(Vec::as_slice), true);
         prop_assert_eq!(relayed.bytes, input);
-        Observer::whole(Dialect::OpenAi, &chunks.concat());
+        Observer::judge(Dialect::OpenAi, &chunks.concat());
     }
 }
 

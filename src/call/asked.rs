@@ -1,0 +1,91 @@
+//! What a call says of its own failover: `models`, `ignore` and `fallback`.
+//!
+//! In scope: types and limits, each fault at its path. Out of scope: whether the caller's key may name models, and who
+//! serves them (`edge`). Strict, for a fallback that was misread is noticed when it is needed and not there.
+
+use std::borrow::Cow;
+
+use super::value::Found;
+use crate::document::{self, Json, Reader};
+use crate::error::Error;
+use crate::exchange;
+use crate::exchange::policy::Tuning;
+use crate::router::named_by;
+
+/// A call waits for one model after the other; nobody waits for more than these.
+const MOST_MODELS: usize = 16;
+/// There are some thirty providers, and a model to leave out for each.
+const MOST_IGNORED: usize = 64;
+/// The longest name of a model, in bytes: it is said again in headers and errors.
+pub(super) const LONGEST_MODEL: usize = 256;
+/// All fields in full take a tenth of it, and every status by its number less than the rest.
+const FALLBACK_MAX_BYTES: usize = 4 * 1024;
+
+/// `models`: a list of names.
+pub(super) fn models(found: &Found<'_>) -> Result<Vec<String>, Error> {
+    if found.is_null() {
+        return Ok(Vec::new());
+    }
+    let models = names(found, MOST_MODELS)?;
+    for (index, model) in models.iter().enumerate() {
+        if named_by(model).is_some() {
+            let path = format!("{}[{index}]", found.path());
+            let message = format!("`{path}` names a router: models alone can stand in for one another.");
+            return Err(Error::invalid(path, message));
+        }
+    }
+    Ok(models)
+}
+
+/// `ignore`: a name or a list of them.
+pub(super) fn ignore(found: &Found<'_>) -> Result<Vec<String>, Error> {
+    if found.is_null() {
+        return Ok(Vec::new());
+    }
+    if found.is_string() {
+        return Ok(vec![name(found)?]);
+    }
+    names(found, MOST_IGNORED)
+}
+
+fn names(found: &Found<'_>, most: usize) -> Result<Vec<String>, Error> {
+    found.elements(most)?.iter().map(name).collect()
+}
+
+fn name(found: &Found<'_>) -> Result<String, Error> {
+    let path = found.path();
+    let name = found.filled_string()?.ok_or_else(|| {
+        Error::invalid(path, format!("`{path}` is empty: name a model, or leave the entry out."))
+    })?;
+    if name.len() > LONGEST_MODEL {
+        let message = format!("`{path}` is {} bytes long; names have at most {LONGEST_MODEL}.", name.len());
+        return Err(Error::invalid(path, message));
+    }
+    Ok(name)
+}
+
+/// `fallback`: the settings that routers have as `failover`.
+pub(super) fn fallback(found: &Found<'_>) -> Result<Tuning, Error> {
+    if found.is_null() {
+        return Ok(Tuning::default());
+    }
+    let path = found.path();
+    if found.text().len() > FALLBACK_MAX_BYTES {
+        let message = format!("`{path}` may take at most {FALLBACK_MAX_BYTES} bytes.");
+        return Err(Error::invalid(path, message));
+    }
+    // What is valid JSON and still no value: numbers beyond a double and half surrogate pairs.
+    let value: Json = serde_json::from_str(found.text())
+        .map_err(|fault| Error::invalid(path, format!("`{path}` cannot be read: {fault} of it.")))?;
+    let mut reader = Reader::default();
+    let tuning = exchange::asked_tuning(&mut reader, document::Found { path: path.to_owned(), value });
+    // A field that is not known is another router's: only a document is told of those.
+    reader.finish(tuning).map(|(tuning, _)| tuning).map_err(|faults| {
+        let (path, message) =
+            faults.into_iter().next().map_or((Cow::Borrowed(path), "cannot be read".to_owned()), |fault| {
+                (Cow::Owned(fault.path), fault.message)
+            });
+        let end = if message.ends_with('?') { "" } else { "." };
+        Error::invalid(path.as_ref(), format!("`{path}` {message}{end}"))
+    })
+}

@@ -1,0 +1,74 @@
+//! What is kept of a call while an upstream thinks: what it says and where its splices go, without its bytes.
+
+use serde_json::{Map, Value};
+
+use super::fields::Fields;
+use super::layout::Piece;
+use super::splice::{self, Overrides, Splice};
+use super::value::UsageAsk;
+use crate::exchange::plan::Asked;
+
+/// A call less its body. Every attempt's splices come of it; they are those of that very body.
+#[derive(Debug)]
+pub struct Outline {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) fields: Fields,
+}
+
+impl Outline {
+    /// The `model` that the caller named; never empty.
+    pub fn model(&self) -> &str {
+        &self.fields.model
+    }
+
+    /// Whether the caller wants a stream.
+    pub fn stream(&self) -> bool {
+        self.fields.stream
+    }
+
+    /// Whether the caller asked for a usage chunk itself (`stream_options.include_usage: true`).
+    pub fn asks_usage(&self) -> bool {
+        self.fields.usage_ask == UsageAsk::Asked
+    }
+
+    /// Top-level `user`; empty and null are absent.
+    pub fn user(&self) -> Option<&str> {
+        self.fields.user.as_deref()
+    }
+
+    /// Top-level `safety_identifier`; empty and null are absent.
+    pub fn safety_identifier(&self) -> Option<&str> {
+        self.fields.safety_identifier.as_deref()
+    }
+
+    /// Metadata for conditions: top-level `metadata`, then `metadata` of a literal `extra_body` over it, per key.
+    pub fn metadata(&self) -> &Map<String, Value> {
+        &self.fields.metadata
+    }
+
+    /// `store: true`, with which OpenAI takes `metadata`.
+    pub fn store(&self) -> bool {
+        self.fields.store
+    }
+
+    /// `max_completion_tokens`, else `max_tokens`; what is no whole number is absent.
+    pub fn max_tokens(&self) -> Option<u64> {
+        self.fields.max_completion_tokens.or(self.fields.max_tokens)
+    }
+
+    /// Whether `tools` (or the older `functions`) is a list that is not empty.
+    pub fn has_tools(&self) -> bool {
+        self.fields.has_tools
+    }
+
+    /// `models`, `ignore` and `fallback`. Of a call to `openrouter/…`, whose own field `models` is, one that cannot be read
+    /// as ours counts as absent; whether it goes on is decided by the target's habits (`outbound`).
+    pub fn asked(&self) -> &Asked {
+        &self.fields.asked
+    }
+
+    /// The splices that give the outbound body.
+    pub fn splices(&self, overrides: &Overrides<'_>) -> Vec<Splice> {
+        splice::splices(&self.pieces, &self.fields, overrides)
+    }
+}

@@ -1,0 +1,85 @@
+//! What stands in for a variant's model: its `model_selection`, and what its route adds.
+//!
+//! In scope: reading, and the [`Failover`] that comes of it. Out of scope: the order of targets (`exchange::plan`).
+
+use std::cmp::Reverse;
+use std::rc::Rc;
+
+use crate::assignment::Weight;
+use crate::document::{Found, Reader};
+use crate::exchange::plan::{Failover, MOST_TARGETS, is_ignored};
+use crate::exchange::policy::Policy;
+use crate::router::variant::{self, Arm};
+
+/// A variant's own fallbacks.
+#[derive(Default)]
+pub(super) struct Selection {
+    models: Vec<Rc<str>>,
+    ignore: Vec<Rc<str>>,
+}
+
+impl Selection {
+    /// Joins what the route says; variants without a selection share the route's.
+    pub(super) fn within(self, route: &Rc<Failover>) -> Rc<Failover> {
+        let Selection { models, ignore } = self;
+        if models.is_empty() && ignore.is_empty() {
+            return route.clone();
+        }
+        Rc::new(Failover { models, ignore, policy: route.policy.clone(), others: route.others.clone() })
+    }
+}
+
+/// What all variants of a route have in common.
+pub(super) fn of_route(policy: Policy, arms: &[Arm]) -> Rc<Failover> {
+    let others = if policy.across_variants { models_by_weight(arms) } else { Rc::default() };
+    Rc::new(Failover { policy, others, ..Failover::default() })
+}
+
+fn models_by_weight(arms: &[Arm]) -> Rc<[Rc<str>]> {
+    let mut arms: Vec<&Arm> = arms.iter().filter(|arm| arm.weight > Weight::default()).collect();
+    arms.sort_by(|a, b| (Reverse(a.weight), &a.id).cmp(&(Reverse(b.weight), &b.id)));
+    arms.into_iter().map(|arm| arm.model.clone()).collect()
+}
+
+/// Reads a `model_selection`; `model` is the variant's own.
+pub(super) fn read(reader: &mut Reader, found: Found, model: Option<&str>) -> Selection {
+    let Some(mut fields) = reader.object(found, &["models", "ignore", "sort", "provider"]) else {
+        return Selection::default();
+    };
+    for field in ["sort", "provider"] {
+        if let Some(found) = fields.take(field) {
+            reader.warn(found.path, "is not served by this version, and is ignored; `models` has an order");
+        }
+    }
+    let models = fields
+        .take("models")
+        .map(|found| texts(reader, found, |reader, path, model| variant::check_model(reader, path, model)));
+    let ignore_path = fields.at("ignore");
+    let ignore = fields.take("ignore").map(|found| texts(reader, found, check_ignored));
+    let selection = Selection { models: models.unwrap_or_default(), ignore: ignore.unwrap_or_default() };
+    if model.is_some_and(|model| is_ignored(model, selection.ignore.iter().map(|entry| &**entry))) {
+        reader.warn(ignore_path, "takes in the variant's own model, which is therefore never called");
+    }
+    selection
+}
+
+/// A list of at most [`MOST_TARGETS`] strings that pass a check.
+fn texts(reader: &mut Reader, found: Found, check: impl Fn(&mut Reader, &str, &str) -> bool) -> Vec<Rc<str>> {
+    let path = found.path.clone();
+    let Some(items) = reader.items(found) else { return Vec::new() };
+    if items.len() > MOST_TARGETS {
+        reader.fault(path, format!("has {} entries; {MOST_TARGETS} are the most", items.len()));
+        return Vec::new();
+    }
+    let read =
+        |item: Found| Some(reader.text(&item)?.to_owned()).filter(|text| check(reader, &item.path, text));
+    items.filter_map(read).map(Rc::from).collect()
+}
+
+fn check_ignored(reader: &mut Reader, path: &str, entry: &str) -> bool {
+    let holds = !entry.is_empty() && entry.len() <= 256 && !entry.contains(char::is_whitespace);
+    if !holds {
+        reader.fault(path, "must be a provider, such as \"openai\", or \"provider/model\"");
+    }
+    holds
+}

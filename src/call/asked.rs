@@ -3,13 +3,12 @@
 //! In scope: types and limits, each fault at its path. Out of scope: whether the caller's key may name models, and who
 //! serves them (`edge`). Strict, for a fallback that was misread is noticed when it is needed and not there.
 
-use std::borrow::Cow;
-
 use super::value::Found;
 use crate::document::{self, Json, Reader};
 use crate::error::Error;
 use crate::exchange;
 use crate::exchange::policy::Tuning;
+use crate::fault::Fault;
 use crate::router::named_by;
 
 /// A call waits for one model after the other; nobody waits for more than these.
@@ -18,7 +17,7 @@ const MOST_MODELS: usize = 16;
 const MOST_IGNORED: usize = 64;
 /// The longest name of a model, in bytes: it is said again in headers and errors.
 pub(super) const LONGEST_MODEL: usize = 256;
-/// All fields in full take a tenth of it, and every status by its number less than the rest.
+/// Every field, with each of the 200 statuses by its number, takes a quarter of it.
 const FALLBACK_MAX_BYTES: usize = 4 * 1024;
 
 /// `models`: a list of names.
@@ -44,6 +43,9 @@ pub(super) fn ignore(found: &Found<'_>) -> Result<Vec<String>, Error> {
     }
     if found.is_string() {
         return Ok(vec![name(found)?]);
+    }
+    if !found.is_list() {
+        return Err(found.wrong_type("a string or a list"));
     }
     names(found, MOST_IGNORED)
 }
@@ -81,11 +83,9 @@ pub(super) fn fallback(found: &Found<'_>) -> Result<Tuning, Error> {
     let tuning = exchange::asked_tuning(&mut reader, document::Found { path: path.to_owned(), value });
     // A field that is not known is another router's: only a document is told of those.
     reader.finish(tuning).map(|(tuning, _)| tuning).map_err(|faults| {
-        let (path, message) =
-            faults.into_iter().next().map_or((Cow::Borrowed(path), "cannot be read".to_owned()), |fault| {
-                (Cow::Owned(fault.path), fault.message)
-            });
+        let first = faults.into_iter().next();
+        let Fault { path, message } = first.unwrap_or_else(|| Fault::new(path, "cannot be read"));
         let end = if message.ends_with('?') { "" } else { "." };
-        Error::invalid(path.as_ref(), format!("`{path}` {message}{end}"))
+        Error::invalid(path.as_str(), format!("`{path}` {message}{end}"))
     })
 }

@@ -65,6 +65,10 @@ impl<'a> Found<'a> {
         self.text.starts_with('"')
     }
 
+    pub(super) fn is_list(&self) -> bool {
+        self.text.starts_with('[')
+    }
+
     pub(super) fn is_true(&self) -> bool {
         self.text == "true"
     }
@@ -108,7 +112,7 @@ impl<'a> Found<'a> {
 
     /// The elements of a list that may have `most` of them.
     pub(super) fn elements(&self, most: usize) -> Result<Vec<Found<'a>>, Error> {
-        if !self.text.starts_with('[') {
+        if !self.is_list() {
             return Err(self.wrong_type("a list"));
         }
         let elements =
@@ -181,7 +185,7 @@ impl<'a> Found<'a> {
         self.start..self.start + self.text.len()
     }
 
-    fn wrong_type(&self, right: &str) -> Error {
+    pub(super) fn wrong_type(&self, right: &str) -> Error {
         let is = match self.text.bytes().next() {
             Some(b'"') => "a string",
             Some(b'{') => "an object",

@@ -176,7 +176,9 @@ impl Observer {
     pub fn judge(dialect: Dialect, body: &[u8]) -> (Observed, Said) {
         let Dialect::OpenAi = dialect;
         let mut seen = Seen::new(dialect);
-        let Some(reading) = Reading::of(body) else { return (seen.observed, Said::Garbage) };
+        // Bytes that are no UTF-8 pass as they are; they are no reason to throw an answer away.
+        let body = String::from_utf8_lossy(body);
+        let Some(reading) = Reading::of(body.as_bytes()) else { return (seen.observed, Said::Garbage) };
         let said = if reading.error.is_some() {
             Said::Error
         } else if reading.is_answer && !reading.meaningful {
@@ -186,11 +188,6 @@ impl Observer {
         };
         seen.note(reading, &[]);
         (seen.observed, said)
-    }
-
-    /// What is seen in a body that is no stream.
-    pub fn whole(dialect: Dialect, body: &[u8]) -> Observed {
-        Observer::judge(dialect, body).0
     }
 
     pub(super) fn decoder(&self) -> &Decoder {

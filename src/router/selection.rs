@@ -48,12 +48,10 @@ pub(super) fn read(reader: &mut Reader, found: Found, model: Option<&str>) -> Se
     };
     for field in ["sort", "provider"] {
         if let Some(found) = fields.take(field) {
-            reader.warn(found.path, "is not served by this version, and is ignored; `models` has an order");
+            reader.warn(found.path, "is not served by this version; `models` are tried in the order written");
         }
     }
-    let models = fields
-        .take("models")
-        .map(|found| texts(reader, found, |reader, path, model| variant::check_model(reader, path, model)));
+    let models = fields.take("models").map(|found| texts(reader, found, variant::check_model));
     let ignore_path = fields.at("ignore");
     let ignore = fields.take("ignore").map(|found| texts(reader, found, check_ignored));
     let selection = Selection { models: models.unwrap_or_default(), ignore: ignore.unwrap_or_default() };

@@ -1,5 +1,6 @@
 //! Bodies of calls: what is read, what is refused, and the outbound bytes; the laws behind them in `laws`.
 
+mod asked;
 mod faults;
 mod laws;
 mod reading;

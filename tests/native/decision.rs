@@ -176,6 +176,24 @@ fn a_rule_chooses_the_model_and_falls_to_the_default() {
 }
 
 #[test]
+fn what_stands_in_comes_with_the_assignment() {
+    let with = |document: &str| document.replacen('{', r#"{"defaults": {"failover": {"attempts": 2}}, "#, 1);
+    let selection = r#""variant_id": "variant-b", "model_selection": {"models": ["x/y"]}"#;
+    let document = with(AB_TEST).replace(r#""variant_id": "variant-b""#, selection);
+    let router = router("ab-test-router", &document);
+    for (user, models) in [("user-123", ""), ("user_a421", "x/y")] {
+        let assigned = decided(&router, &format!(r#","user":"{user}""#), &[], 0).assigned.unwrap();
+        assert_eq!(
+            (assigned.failover.models.join(" ").as_str(), assigned.failover.policy.attempts),
+            (models, 2)
+        );
+    }
+    let rule = self::router("by-rule", &with(BY_RULE));
+    let assigned = decided(&rule, r#","user":"user-123""#, &[], 0).assigned.unwrap();
+    assert_eq!(assigned.failover.policy.attempts, 2);
+}
+
+#[test]
 fn user_hash_and_assignment_are_independent() {
     // With a domain in common, half of the users would never see one variant of a route behind `user_hash % 2`.
     let users = (0..4_000).map(|number| format!("user-{number}"));

@@ -189,7 +189,7 @@ fn an_error_brings_its_own_json() {
     named("Overloaded, sk-not-a-real-one", "error", "");
     let limit = 64 << 10;
     let large = |size: usize| {
-        let json = format!(r#"{{"error":{{"code":"large","message":""}}}}"#);
+        let json = r#"{"error":{"code":"large","message":""}}"#;
         json.replace(r#""""#, &format!("\"{}\"", "x".repeat(size - json.len())))
     };
     named(&large(limit), "large", &large(limit));

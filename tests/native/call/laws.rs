@@ -33,8 +33,8 @@ const FIELDS: [(&str, &[&str]); 17] = [
     ("messages", &[r#"[{"role":"user","content":"\ud83d"}]"#, "[]"]),
     ("models", &["[]", r#"["a/b"]"#]),
     ("provider", &["{}", r#"{"order":["x"]}"#]),
-    ("fallback", &[r#"{"ttft_timeout":"1s"}"#]),
-    ("ignore", &["[ ]"]),
+    ("fallback", &[r#"{"ttft_timeout":"1s"}"#, r#"{ "onTheSide":[{}] }"#, "null"]),
+    ("ignore", &["[ ]", r#""a""#, r#"[ "a" , "b/\u0063" ]"#]),
     ("sort", &[r#""price""#, r#"["},{"]"#]),
     ("prompt_variables", &[r#"{"a":"b"}"#]),
     ("temperature", &["0.70", "1E-2"]),
@@ -280,6 +280,9 @@ proptest! {
             at = splice.range.end;
         }
         prop_assert_eq!(spliced + rest, outbound);
+
+        // The body is needed for none of it.
+        prop_assert_eq!(call.into_outline().splices(&overrides), splices);
     }
 
     #[test]

@@ -46,15 +46,15 @@ fn ours_is_removed_with_one_comma() {
         &[
             (r#"{"sort":1,"model":"a"}"#, r#"{"model":"m"}"#),
             (r#"{"model":"a","sort":1}"#, r#"{"model":"m"}"#),
-            (r#"{"sort":1,"model":"a","ignore":2}"#, r#"{"model":"m"}"#),
+            (r#"{"sort":1,"model":"a","ignore":"a"}"#, r#"{"model":"m"}"#),
             (r#"{"model":"a","sort":1,"x":2}"#, r#"{"model":"m","x":2}"#),
             (
-                r#"{"models":[],"fallback":{},"ignore":0,"sort":0,"provider":{},"model":"a"}"#,
+                r#"{"models":[],"fallback":{},"ignore":"a","sort":0,"provider":{},"model":"a"}"#,
                 r#"{"model":"m"}"#,
             ),
             (r#"{"prompt_variables":{},"metadata":{},"extra_body":{},"model":"a"}"#, r#"{"model":"m"}"#),
             (
-                r#"{"model":"a","models":[],"fallback":{},"x":1,"ignore":0,"sort":0,"y":2,"provider":{}}"#,
+                r#"{"model":"a","models":[],"fallback":{},"x":1,"ignore":"a","sort":0,"y":2,"provider":{}}"#,
                 r#"{"model":"m","x":1,"y":2}"#,
             ),
             (
@@ -98,11 +98,11 @@ fn a_literal_extra_body_is_unfolded_where_it_stands() {
                 r#"{"model":"m","top_k":5,"x":1}"#,
             ),
             (
-                r#"{"model":"a","sort":1,"extra_body":{"sort":1,"y":2,"sorts":3,"z":4},"ignore":1,"x":1}"#,
+                r#"{"model":"a","sort":1,"extra_body":{"sort":1,"y":2,"sorts":3,"z":4},"ignore":"a","x":1}"#,
                 r#"{"model":"m","y":2,"sorts":3,"z":4,"x":1}"#,
             ),
             (
-                r#"{"model":"a","extra_body":{"y":2,"ignore":1,"z":4,"provider":1},"ignore":1,"x":1}"#,
+                r#"{"model":"a","extra_body":{"y":2,"ignore":"a","z":4,"provider":1},"ignore":"a","x":1}"#,
                 r#"{"model":"m","y":2,"z":4,"x":1}"#,
             ),
             (r#"{"model":"a","extra_body":{"metadata":{}},"x":1}"#, r#"{"model":"m","x":1}"#),
@@ -113,7 +113,7 @@ fn a_literal_extra_body_is_unfolded_where_it_stands() {
                 r#"{ "model": "m" , "search" : { } , "x": 1 }"#,
             ),
             (
-                "{ \"sort\": 1, \"extra_body\" : { \"y\" : 1 } , \"ignore\" : 2 , \"model\": \"a\" }",
+                "{ \"sort\": 1, \"extra_body\" : { \"y\" : 1 } , \"ignore\" : [ ] , \"model\": \"a\" }",
                 "{ \"y\" : 1 , \"model\": \"m\" }",
             ),
             // The top level's own wins, in whatever spelling; nothing is there twice.
@@ -135,8 +135,8 @@ fn a_literal_extra_body_is_unfolded_where_it_stands() {
                 r#"{"model":"m","provider":{"sort":"price"}}"#,
             ),
             (
-                r#"{"model":"a","models":[1],"extra_body":{"models":[2],"metadata":{}},"metadata":{"k":2}}"#,
-                r#"{"model":"m","models":[1],"metadata":{"k":2}}"#,
+                r#"{"model":"a","models":["1"],"extra_body":{"models":["2"],"metadata":{}},"metadata":{"k":2}}"#,
+                r#"{"model":"m","models":["1"],"metadata":{"k":2}}"#,
             ),
         ],
     );
@@ -159,7 +159,7 @@ fn usage_is_asked_for_where_the_call_streams_and_did_not_ask() {
             r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#,
         ),
         (
-            r#"{"model":"a","extra_body":{"stream":true,"ignore":1} ,"sort":1 }"#,
+            r#"{"model":"a","extra_body":{"stream":true,"ignore":"a"} ,"sort":1 }"#,
             r#"{"model":"m","stream":true,"stream_options":{"include_usage":true} }"#,
         ),
         (
@@ -207,10 +207,11 @@ fn usage_is_asked_for_where_the_call_streams_and_did_not_ask() {
 
 #[test]
 fn splices_are_sorted_and_apart() {
-    let call =
-        parse(r#"{"sort":1,"stream":true,"x":0,"model":"a","ignore":1,"extra_body":{"y":1},"fallback":{}}"#);
+    let call = parse(
+        r#"{"sort":1,"stream":true,"x":0,"model":"a","ignore":"a","extra_body":{"y":1},"fallback":{}}"#,
+    );
     let splices = call.splices(&Overrides { ask_usage: true, ..TO_M });
     let splices: Vec<_> = splices.iter().map(|splice| (splice.range.clone(), splice.with.as_str())).collect();
     let usage = r#","stream_options":{"include_usage":true}"#;
-    assert_eq!(splices, [(1..10, ""), (38..41, r#""m""#), (42..67, ""), (72..87, usage)]);
+    assert_eq!(splices, [(1..10, ""), (38..41, r#""m""#), (42..69, ""), (74..89, usage)]);
 }

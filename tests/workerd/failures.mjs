@@ -140,6 +140,7 @@ export const FAILURES = {
   'text of no kind': noAnswer({ body: 'hello' }),
   'bytes of no kind': noAnswer({ headers: { 'content-type': 'application/octet-stream' }, body: Buffer.from(Array.from({ length: 3000 }, (_, at) => (at * 151 + 13) % 256)) }),
   'bytes of no kind that call themselves events': noAnswer({ headers: EVENTS, body: Buffer.from(Array.from({ length: 3000 }, (_, at) => (at * 151 + 13) % 256)) }),
+  'JSON that calls itself events': noAnswer({ headers: EVENTS, body: '{"choices":[{"message":{"content":"x"}}]}' }),
   'lines that are no events': noAnswer({ headers: EVENTS, body: 'data\n\n:\n\nfoo: bar\n\ndata: {"choices":\n\ndata: ]\n\n' }, STREAMS),
   'a list': noAnswer({ headers: JSON_TYPE, body: '[]' }),
   'half of an object': noAnswer({ headers: JSON_TYPE, body: '{"choices":[{"message":{"content":"ha' }),

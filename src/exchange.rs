@@ -249,8 +249,10 @@ impl Exchange {
                 return self.send(index, now);
             }
         }
+        // Left alone, but never refused.
         if let Some(index) = self.targets.iter().position(|target| !target.tried) {
             let name = self.name(index);
+            self.note(&name, "is tried all the same: no other is left");
             if circuits.state(&name, now) == State::HalfOpen {
                 circuits.probe(&name, now);
             }

@@ -37,6 +37,11 @@ use crate::record::Outcome;
 use crate::router::{Router, UsageMode, is_name, named_by};
 use crate::shelf::Stored;
 
+thread_local! {
+    /// The failover of calls that name a model.
+    static DEFAULTS: Rc<Failover> = Rc::default();
+}
+
 /// Answers a model call.
 pub(super) async fn call(invocation: &Rc<Invocation>, dialect: Dialect) -> Response {
     let _hold = invocation.hold();
@@ -114,7 +119,7 @@ async fn accepted(
 fn direct_exchange(invocation: &Invocation, call: &Call, gateway: &Gateway) -> Exchange {
     let model = Rc::from(call.model());
     let target = gateway.by_listed_model(&model).or_else(|| gateway.target(&model).ok());
-    let failover = Failover::default();
+    let failover = DEFAULTS.with(Rc::clone);
     if target.is_some_and(|target| target.downstream.habits.takes_routing) {
         let asked = Asked { models: Vec::new(), ..call.asked().clone() };
         return exchange(invocation, call, &model, &failover, &asked);

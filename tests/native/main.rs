@@ -18,6 +18,7 @@ mod decision;
 mod demo;
 mod ending;
 mod endpoint;
+mod exchange;
 mod failover_settings;
 mod gateway;
 mod identity;

@@ -87,6 +87,7 @@ fn ended(usage: Option<Usage>) -> Observed {
         model: Some("made-up-1".to_owned()),
         meaningful: true,
         done: true,
+        terminated: true,
         finish_reason: Some("stop".to_owned()),
         error: None,
     }
@@ -130,24 +131,33 @@ fn usage_null_passes_and_is_unknown() {
 #[test]
 fn a_usage_chunk_without_its_blank_line_is_withheld_too() {
     let line = usage_event("no-last-blank-line", "");
-    check("no-last-blank-line", Some(&format!("{line}\n")), &ended(Some(USAGE)));
+    check(
+        "no-last-blank-line",
+        Some(&format!("{line}\n")),
+        &Observed { terminated: false, ..ended(Some(USAGE)) },
+    );
 }
 
 #[test]
 fn an_error_is_noted_by_its_kind_alone() {
     let failed = |kind: &str| Observed { error: Some(kind.to_owned()), ..Observed::default() };
-    check("error-first", None, &Observed { done: true, ..failed("insufficient_quota") });
+    check("error-first", None, &Observed { done: true, terminated: true, ..failed("insufficient_quota") });
     check("error-named", None, &failed("overloaded_error"));
     check(
         "error-after-content",
         None,
-        &Observed { error: Some("502".to_owned()), finish_reason: Some("error".to_owned()), ..ended(None) },
+        &Observed {
+            error: Some("502".to_owned()),
+            finish_reason: Some("error".to_owned()),
+            terminated: false,
+            ..ended(None)
+        },
     );
 }
 
 #[test]
 fn a_stream_that_was_cut_is_not_done() {
-    check("cut", None, &Observed { done: false, finish_reason: None, ..ended(None) });
+    check("cut", None, &Observed { done: false, terminated: false, finish_reason: None, ..ended(None) });
 }
 
 /// Gives the first event of note after each of the events.
@@ -242,7 +252,10 @@ fn a_whole_body_is_read_like_a_stream() {
         "choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}],
         "usage":{"prompt_tokens":30,"completion_tokens":12,"total_tokens":42,
             "prompt_tokens_details":{"cached_tokens":20},"completion_tokens_details":{"reasoning_tokens":5}}}"#;
-    assert_eq!(Observer::judge(Dialect::OpenAi, body), (ended(Some(USAGE)), Said::Something));
+    assert_eq!(
+        Observer::judge(Dialect::OpenAi, body),
+        (Observed { terminated: false, ..ended(Some(USAGE)) }, Said::Something)
+    );
 
     let error =
         br#"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#;

@@ -166,9 +166,9 @@ fn relayed(
     relay: &Relay,
 ) -> Response {
     journal.retry_after(relay.retry_after);
-    let Some(Answer { upstream, status, body }) = answer else { return unusable(journal, relay.outcome) };
+    let Some(Answer { upstream, body, .. }) = answer else { return unusable(journal, relay.outcome) };
     match body {
-        Body::Stream(stream) => stream::committed(invocation, journal, &upstream, status, stream),
+        Body::Stream(stream) => stream::committed(invocation, journal, &upstream, relay, stream),
         Body::Whole(None, observed) => {
             journal.observed(observed);
             unusable(journal, relay.outcome)

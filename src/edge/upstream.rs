@@ -37,7 +37,7 @@ pub(super) enum Body {
     Whole(Option<Uint8Array>, Observed),
     /// The JSON of an error inside a 200.
     Error(Vec<u8>, Observed),
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 /// A stream on its way.
@@ -78,9 +78,10 @@ pub(super) async fn received(
                 .map(|tap| Stream::Native(tap, Observer::new(DIALECT)))
         };
         return match stream {
-            Ok(stream) => {
-                (Event::Head { status }, Some(Answer { upstream, status, body: Body::Stream(stream) }))
-            }
+            Ok(stream) => (
+                Event::Head { status },
+                Some(Answer { upstream, status, body: Body::Stream(Box::new(stream)) }),
+            ),
             Err(_) => (Event::Broke { status }, None),
         };
     }
@@ -149,10 +150,10 @@ impl Answer {
 
     /// Lets go of it, and of the upstream with it.
     pub(super) fn abandon(&self) {
-        match &self.body {
-            Body::Stream(Stream::Native(tap, _)) => tap.abandon(),
-            Body::Stream(Stream::Filtered(pump, ..)) => pump.abandon(),
-            Body::Whole(..) | Body::Error(..) => {}
+        let Body::Stream(stream) = &self.body else { return };
+        match &**stream {
+            Stream::Native(tap, _) => tap.abandon(),
+            Stream::Filtered(pump, ..) => pump.abandon(),
         }
     }
 }

@@ -133,6 +133,13 @@ describe('a target that cannot be called is skipped, with a note', () => {
       assert.ok(answer.headers['x-turnout-note'].includes(`${target} skipped`), answer.headers['x-turnout-note']);
     });
 
+    test(`${name}, at the end: what the last attempt was answered is told`, async () => {
+      const scene = stage.scene({ a: DOWN }, { variants: variants(['only', 'a', 100, () => ({ models: [target] })]) });
+      const answer = await scene.call({});
+      await scene.checkFailed(answer, { status: 503, body: DOWN.body, attempts: ['a:503'], outcome: 'upstream_error', kind: 'a_code' });
+      assert.ok(answer.headers['x-turnout-note'].includes(`${target} skipped`), answer.headers['x-turnout-note']);
+    });
+
     test(`${name}, as the variant's own`, async () => {
       const scene = stage.scene({ b: SAID }, { variants: (model) => [{ variant: { variant_id: 'only', model_id: target, model_selection: { models: [model('b')] } }, weight: 100 }] });
       const answer = await scene.call({});

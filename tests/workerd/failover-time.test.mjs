@@ -246,6 +246,7 @@ describe('a caller who leaves ends everything, and is no error', () => {
     'within a whole body': { kinds: { whole: {} }, scripts: { a: { headers: { 'content-type': 'application/json' }, chunks: ['{"begin', stall] }, b: [] }, attempts: [/^a:(200-)?client_cancelled$/], settle: 60 },
     'after commitment': { kinds: STREAMS, scripts: { a: sse([event(delta('begin')), stall]), b: [] }, attempts: ['a:200-client_cancelled'], until: 'begin' },
     'after commitment of the second': { kinds: STREAMS, scripts: { a: DOWN, b: sse([event(delta('begin')), stall]), c: [] }, attempts: ['a:503', 'b:200-client_cancelled'], until: 'begin' },
+    'after commitment, where the attempt had a time of its own': { kinds: STREAMS, scripts: { a: sse([event(delta('begin')), stall]), b: [] }, attempts: ['a:200-client_cancelled'], until: 'begin', options: { failover: { ttft_timeout: '300ms' } } },
     'while a timer runs': { scripts: { a: head, b: [] }, attempts: ['a:client_cancelled'], options: { failover: { ttft_timeout: '30s', attempt_timeout: '30s' } } },
   };
   for (const [name, { kinds = KINDS, scripts, attempts, settle = 0, until, options }] of Object.entries(points)) {

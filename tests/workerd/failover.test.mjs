@@ -81,6 +81,17 @@ describe('a connection that was reset is opened once more', () => {
   }
 });
 
+test('every attempt sends the caller\'s bytes, long ones too', async () => {
+  const { script, ...answered } = good('whole');
+  const scene = stage.scene({ [REFUSED]: [], a: FAILURES[503].scripts(), b: FAILURES['a connection reset, twice'].scripts(), c: script });
+  const content = 'é"\\n'.repeat(500_000);
+  const body = JSON.stringify(scene.body({ zeta: 1, messages: [{ role: 'user', content }] }));
+  const answer = await scene.call({ zeta: 1, messages: [{ role: 'user', content }] });
+  const refused = attemptsSeen(scene, answer, REFUSED, FAILURES['a connection refused']);
+  await scene.checkServed(answer, { ...answered, attempts: [...refused, 'a:503', 'b:unreachable', 'b:unreachable', 'c:200'] });
+  assert.ok(scene.requests[0].body.equals(Buffer.from(body.replace(`turnout/${scene.name}`, scene.name))), 'the bytes differ');
+});
+
 describe('the caller\'s own mistake passes at once, and as it is', () => {
   const mistakes = {
     400: json({ error: { message: 'bad temperature', type: 'invalid_request_error', param: 'temperature', code: 'unsupported_value' } }, { status: 400 }),

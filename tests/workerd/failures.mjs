@@ -8,6 +8,7 @@
 //   `kinds`      the kinds of calls that it is for, all by default
 //   `settings`   the route's `failover`
 //   `abandoned`  the upstream must see the attempt cancelled, for it would go on for ever
+import { gzipSync } from 'node:zlib';
 import { KINDS } from './stage.mjs';
 import { UPSTREAM_KEY, delta, destroy, drip, event, json, pause, reset, roleChunk, sse, stall } from './upstream.mjs';
 
@@ -97,6 +98,16 @@ export const FAILURES = {
     alone: { status: 503, body: event(error('overloaded')), outcome: 'upstream_error', kind: undefined },
   },
 
+  '503 whose body breaks off': {
+    scripts: () => [{ status: 503, headers: { ...JSON_TYPE, 'content-length': '5000' }, chunks: ['{"error":', pause(20), destroy] }],
+    attempts: ['503'],
+    alone: { status: 502, code: 'upstream_unreachable', outcome: 'upstream_error' },
+  },
+  '503 in gzip': {
+    ...refusal(503, error('overloaded'), 'overloaded'),
+    scripts: () => [{ status: 503, headers: { ...JSON_TYPE, 'content-encoding': 'gzip' }, body: gzipSync(JSON.stringify(error('overloaded'))) }],
+  },
+
   // The operator's faults.
   '401 with a piece of the key': fault(401, error('invalid_api_key', { message: `Incorrect API key provided: ${PIECE_OF_KEY}.` }), CREDENTIALS),
   '402': fault(402, error('payment_required'), CREDENTIALS),
@@ -119,6 +130,18 @@ export const FAILURES = {
   'an error after comments': { kinds: STREAMS, ...inBand(error(503), { status: 503, kind: '503' }, ': OPENROUTER PROCESSING\n\n: keep-alive\n\n') },
   'an error after the role': { kinds: STREAMS, ...inBand(error(503), { status: 503, kind: '503' }, ROLE) },
   'an error by the event\'s name': { kinds: STREAMS, ...inBand(error(503), { status: 503, kind: '503' }, 'event: error\n') },
+  'an error that is no JSON': {
+    kinds: STREAMS,
+    scripts: () => [sse(['event: error\ndata: Overloaded\n\n', stall])],
+    attempts: ['200-in_band_error'],
+    alone: { status: 502, code: 'upstream_unreachable', outcome: 'in_band_error' },
+  },
+  'an error too long to be kept': {
+    kinds: STREAMS,
+    scripts: () => [sse([event(error(503, { message: 'x'.repeat(100_000) })), stall])],
+    attempts: ['200-in_band_error'],
+    alone: { status: 502, code: 'upstream_unreachable', outcome: 'in_band_error' },
+  },
   'a quota that is used up, inside a 200': inBand(error('insufficient_quota'), { ...CREDENTIALS, body: undefined, outcome: 'in_band_error' }),
 
   // Answers that broke off.

@@ -132,9 +132,11 @@ describe('the request body is the caller\'s bytes but for the named splices', ()
 
 describe('the response body is the upstream\'s bytes', () => {
   const odd = '{ "choices" : [ {"message":{"content":"\\u00e9\\/é😀"}} ],\r\n "x":1.0, "big":12345678901234567890.10 }\n\n';
+  const noUtf8 = Buffer.concat([Buffer.from('{ "choices" : [ {"message":{"content":"'), Buffer.from([0xff, 0xfe, 0xc3]), Buffer.from('"}} ] }')]);
   const answers = {
     'plain JSON': json(completion('hello')),
     'JSON with odd spelling': json(odd),
+    'JSON with bytes that are no UTF-8': json(noUtf8),
     'JSON of a form that nobody knows': json('{"answer":42}'),
     'JSON that calls itself something else': { headers: { 'content-type': 'text/plain' }, body: '{"choices":[{"message":{"content":"x"}}]}' },
     'JSON in chunks': { headers: { 'content-type': 'application/json' }, chunks: ['{"choices":[{"message"', ':{"content":"a"}}]', '}'] },

@@ -94,6 +94,20 @@ for (const [kind, body] of Object.entries(STREAMS)) {
       await checkCut(scene, ['a:200-cut']);
     });
 
+    test('that breaks while its caller is behind', async () => {
+      const pieces = Array.from({ length: 64 }, () => event(delta('z'.repeat(64 * 1024))));
+      const scene = stage.scene({ a: sse([...pieces, destroy]), b: [] });
+      const open = scene.open(body);
+      const response = await open.head;
+      response.pause();
+      setTimeout(() => response.resume(), 300);
+      const answer = await open.end;
+      const text = pieces.join('');
+      assert.ok(answer.text.startsWith(text), `bytes are missing: there are ${answer.body.length} of ${text.length}`);
+      checkErrorEvent(answer.text.slice(text.length));
+      await checkCut(scene, ['a:200-cut']);
+    });
+
     test('that came after another target had failed: no third is tried', async () => {
       const scene = stage.scene({ a: DOWN, b: sse([event(delta('begin')), destroy]), c: [] });
       const answer = await scene.call(body);

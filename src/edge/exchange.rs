@@ -166,10 +166,15 @@ fn relayed(
     relay: &Relay,
 ) -> Response {
     journal.retry_after(relay.retry_after);
-    let Some(Answer { upstream, status, body }) = answer else { return unusable(journal, relay.outcome) };
+    let Some(Answer { upstream, body, .. }) = answer else { return unusable(journal, relay.outcome) };
     match body {
-        Body::Stream(stream) => stream::committed(invocation, journal, &upstream, status, *stream),
+        Body::Stream(stream) => stream::committed(invocation, journal, &upstream, relay, *stream),
         Body::Whole(None, observed) => {
+            journal.observed(observed);
+            unusable(journal, relay.outcome)
+        }
+        // It is no JSON, or far too long for an error.
+        Body::Error(json, observed) if json.is_empty() => {
             journal.observed(observed);
             unusable(journal, relay.outcome)
         }
@@ -195,6 +200,7 @@ fn passed(journal: Journal, upstream: &Response, body: &Uint8Array, relay: &Rela
 
 /// An answer of which no response can be made.
 pub(super) fn unusable(journal: Journal, outcome: Outcome) -> Response {
-    let message = "The downstream's answer broke off before its end, or is no HTTP that can be passed on.";
+    let message =
+        "The downstream's answer broke off before its end, or is none that can be passed on; try again.";
     answered(journal, &Error::new(ErrorKind::UpstreamUnreachable, message), outcome)
 }

@@ -133,11 +133,11 @@ impl Journal {
         self.record.error_kind = observed.error;
     }
 
-    /// Closes the record and writes it. The last attempt ended as the call did: a stream that broke was counted as well
-    /// begun.
+    /// Closes the record and writes it. A stream that broke was counted as well begun: then the last attempt ended as the
+    /// call did. One that had failed before stays what it was, also where the caller left in the pause after it.
     pub(super) fn write(mut self, outcome: Outcome, status: Option<u16>) {
         self.record.outcome = outcome;
-        if let Some(last) = self.record.attempts.last_mut() {
+        if let Some(last) = self.record.attempts.last_mut().filter(|last| last.outcome == Outcome::Ok) {
             last.outcome = outcome;
         }
         self.record.status = status;

@@ -20,6 +20,7 @@ use super::journal::Journal;
 use super::upstream::Stream;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
+use crate::exchange::Relay;
 use crate::record::Outcome;
 use crate::relay::{First, Observed, Observer, UsageFilter, error_ending};
 
@@ -28,19 +29,26 @@ pub(super) fn committed(
     invocation: &Rc<Invocation>,
     journal: Journal,
     upstream: &Response,
-    status: u16,
+    relay: &Relay,
     stream: Stream,
 ) -> Response {
-    let Ok(answer) = glue::pass(upstream, status, &journal.headers(), &stream.commit()) else {
+    let Ok(answer) = glue::pass(upstream, relay.status, &journal.headers(), &stream.commit()) else {
         return unusable(journal, Outcome::Unreachable);
     };
+    let begun = Begun { journal, outcome: relay.outcome, status: relay.status };
     match stream {
-        Stream::Native(tap, observer) => invocation.background(watch(tap, observer, journal, status)),
-        Stream::Filtered(pump, filter, held) => {
-            invocation.background(filtered(pump, filter, held, journal, status));
-        }
+        Stream::Native(tap, observer) => invocation.background(watch(tap, observer, begun)),
+        Stream::Filtered(pump, filter, held) => invocation.background(filtered(pump, filter, held, begun)),
     }
     answer
+}
+
+/// The record of a stream that is on its way.
+struct Begun {
+    journal: Journal,
+    /// What it comes to if it ends well.
+    outcome: Outcome,
+    status: u16,
 }
 
 /// How long our branch of a stream is left alone once it is committed: this long at first, then twice as long each time, up
@@ -52,7 +60,7 @@ const LONGEST_WAIT_MS: u32 = 1_000;
 const MOST_BYTES: usize = 8 << 20;
 
 /// Reads our branch of a stream that workerd moves, now and then, and ends it for the caller.
-async fn watch(tap: Tap, mut observer: Observer, journal: Journal, status: u16) {
+async fn watch(tap: Tap, mut observer: Observer, begun: Begun) {
     let mut read = 0;
     let mut wait = FIRST_WAIT_MS;
     while read <= MOST_BYTES {
@@ -73,11 +81,11 @@ async fn watch(tap: Tap, mut observer: Observer, journal: Journal, status: u16) 
     // Where our branch was let go, nobody knows whether an event is in progress: a blank line more does no harm.
     let ending = if outcome == Outcome::Cut { ending(between_events) } else { Vec::new() };
     let _ = resolved(tap.close(&bytes(&ending))).await;
-    close(journal, observed, outcome, status);
+    close(begun, observed, outcome);
 }
 
 /// Moves a stream through the usage filter, after what of it was held.
-async fn filtered(pump: Pump, filter: UsageFilter, held: Vec<u8>, journal: Journal, status: u16) {
+async fn filtered(pump: Pump, filter: UsageFilter, held: Vec<u8>, begun: Begun) {
     let pump = Rc::new(pump);
     let shared = Rc::new(RefCell::new(filter));
     let feed = {
@@ -107,7 +115,7 @@ async fn filtered(pump: Pump, filter: UsageFilter, held: Vec<u8>, journal: Journ
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0, 1 or 2")]
     let ended = ended.and_then(|ended| ended.as_f64()).map(|ended| ended as u32);
     let outcome = outcome(ended, &observed, false);
-    close(journal, observed, outcome, status);
+    close(begun, observed, outcome);
 }
 
 fn bytes(out: &[u8]) -> JsValue {
@@ -134,7 +142,8 @@ fn outcome(ended: Option<u32>, observed: &Observed, unseen: bool) -> Outcome {
 }
 
 /// Writes the record of a stream that is over.
-fn close(mut journal: Journal, observed: Observed, outcome: Outcome, status: u16) {
+fn close(begun: Begun, observed: Observed, outcome: Outcome) {
+    let Begun { mut journal, outcome: well, status } = begun;
     journal.observed(observed);
-    journal.write(outcome, Some(status));
+    journal.write(if outcome == Outcome::Ok { well } else { outcome }, Some(status));
 }

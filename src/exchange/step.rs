@@ -73,7 +73,8 @@ pub enum Step {
     Pause(u64),
     /// Go on reading, within the budget of the attempt.
     Await,
-    /// The answer of the last attempt that was sent goes to the caller.
+    /// The answer of the last attempt that was sent goes to the caller. After it, targets may have turned out not to be
+    /// callable, or a pause may have passed: an error's answer is kept until another attempt is really sent.
     Relay(Relay),
     /// The caller gets an error of ours.
     Refuse(Refusal),
@@ -88,7 +89,8 @@ pub struct Relay {
     pub outcome: Outcome,
     /// The status that the caller gets: the answer's own, or what an error inside a 200 stands for.
     pub status: u16,
-    /// Seconds, where an earlier attempt was asked to wait and this answer has no such word of its own.
+    /// Seconds, to be set as `Retry-After`: an earlier target asked to be left alone, waiting may help, and this answer has no
+    /// such word of its own in a head that goes along with it (an error inside a 200 has none).
     pub retry_after: Option<u64>,
 }
 

@@ -5,4 +5,3 @@ mod circuit;
 mod failure;
 mod properties;
 mod script;
-mod table;

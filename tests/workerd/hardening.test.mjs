@@ -88,24 +88,18 @@ describe('a head that cannot be passed on costs its own call alone', () => {
   }
 
   for (const [kind, options] of Object.entries(kinds)) {
-    test(`204 that calls itself a stream of events is a 204, ${kind}`, () => besideStreams(async () => {
-      const count = worker.points().length;
-      upstream.next({ status: 204, headers: { 'content-type': 'text/event-stream' }, body: '' });
-      const answer = await call(worker, callTo('turnout/hard', options));
-      assert.equal(answer.status, 204, answer.text);
-      assert.equal(answer.body.length, 0);
-      assert.equal((await onlyRecord(answer, count)).status, '204');
-    }));
-  }
-
-  for (const [kind, options] of Object.entries(kinds)) {
-    test(`a stream of events without a byte passes, ${kind}`, () => besideStreams(async () => {
-      const count = worker.points().length;
-      upstream.next({ headers: { 'content-type': 'text/event-stream' }, body: '' });
-      const answer = await call(worker, callTo('turnout/hard', options));
-      assert.equal(answer.body.length, 0);
-      await onlyRecord(answer, count);
-    }));
+    for (const status of [200, 204]) {
+      test(`a stream of events without a byte is no answer: ${status}, ${kind}`, () => besideStreams(async () => {
+        const count = worker.points().length;
+        upstream.next({ status, headers: { 'content-type': 'text/event-stream' }, body: '' });
+        const answer = await call(worker, callTo('turnout/hard', options));
+        assert.equal(answer.status, 502, answer.text);
+        assert.equal(answer.json.error.code, 'upstream_unreachable');
+        const record = await onlyRecord(answer, count);
+        assert.equal(record.outcome, 'cut');
+        assert.match(record.attempts, new RegExp(`^local/m1:${status}-cut:`));
+      }));
+    }
   }
 });
 
@@ -205,28 +199,19 @@ describe('a refusal of the upstream', () => {
   const refusal = (message) => ({ error: { message, type: 'permission_error', code: 'region_blocked' } });
 
   for (const [kind, options] of Object.entries({ 'not streamed': {}, streamed: FILTERED })) {
-    test(`403 passes with its status and body, ${kind}`, async () => {
-      const script = json(refusal('This model is not for your region.'), { status: 403 });
-      upstream.next(script);
-      const answer = await call(worker, callTo('turnout/hard', options));
-      assert.equal(answer.status, 403, answer.text);
-      assert.equal(answer.text, script.body);
-      assert.equal(answer.headers['content-type'], 'application/json');
-      const record = await worker.record(answer);
-      assert.equal(record.outcome, 'upstream_error');
-      assert.equal(record.status, '403');
-      assert.equal(record.error_kind, 'region_blocked');
-    });
-
-    test(`401 is ours to answer for: 502 upstream_credentials, ${kind}`, async () => {
-      upstream.next(json(refusal('bad key'), { status: 401 }));
-      const answer = await call(worker, callTo('turnout/hard', options));
-      assert.equal(answer.status, 502, answer.text);
-      assert.equal(answer.json.error.code, 'upstream_credentials');
-      const record = await worker.record(answer);
-      assert.equal(record.error_kind, 'upstream_credentials');
-      assert.match(record.attempts, /^local\/m1:401:/);
-    });
+    for (const status of [401, 402, 403]) {
+      test(`${status} is ours to answer for: 502 upstream_credentials, ${kind}`, async () => {
+        upstream.next(json(refusal('This is not for your account.'), { status }));
+        const answer = await call(worker, callTo('turnout/hard', options));
+        assert.equal(answer.status, 502, answer.text);
+        assert.equal(answer.json.error.code, 'upstream_credentials');
+        assert.ok(!answer.text.includes('your account.'), answer.text);
+        const record = await worker.record(answer);
+        assert.equal(record.outcome, 'upstream_error');
+        assert.equal(record.error_kind, 'upstream_credentials');
+        assert.match(record.attempts, new RegExp(`^local/m1:${status}:`));
+      });
+    }
   }
 
   for (const status of [400, 403, 404, 429, 500]) {
@@ -260,7 +245,7 @@ describe('a stream that was delivered whole is well, whoever closes first', () =
   }
 });
 
-describe('a streamed call that is answered in another content type passes as it comes', () => {
+describe('a streamed call is answered with events, whatever they are called', () => {
   const types = { 'text/plain': { 'content-type': 'text/plain' }, 'application/octet-stream': { 'content-type': 'application/octet-stream' }, none: {} };
   for (const [type, headers] of Object.entries(types)) {
     for (const [name, options] of Object.entries(streamed)) {
@@ -279,6 +264,14 @@ describe('a streamed call that is answered in another content type passes as it 
         assert.ok(answer.complete);
         assert.equal(answer.headers['content-type'], headers['content-type']);
         assert.equal((await worker.record(answer)).outcome, 'ok');
+      });
+
+      test(`what is none is no answer: ${type}, ${name}`, async () => {
+        upstream.next({ headers, chunks: ['one', 'two', 'three'] });
+        const answer = await call(worker, callTo('turnout/hard', options));
+        assert.equal(answer.status, 502, answer.text);
+        assert.equal(answer.json.error.code, 'upstream_unreachable');
+        assert.equal((await worker.record(answer)).outcome, 'cut');
       });
     }
   }

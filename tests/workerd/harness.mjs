@@ -126,6 +126,16 @@ class Worker {
     return this.#metrics.at(index);
   }
 
+  /** The records of a router's calls so far. */
+  recordsOf(router) {
+    return this.#metrics.records.filter((record) => record.router === router);
+  }
+
+  /** The first record of a router's calls, now or soon; for calls whose response never came. */
+  recordOf(router) {
+    return this.#metrics.find((record) => record.router === router, `of router ${router}`);
+  }
+
   /** The data points so far, as they were written. */
   points() {
     return this.#metrics.points;

@@ -15,7 +15,8 @@ export class MetricsServer {
   #waiting = new Set();
   /** Data points in order of arrival: `{index, blobs, doubles}`. */
   points = [];
-  #records = [];
+  /** The same, decoded. */
+  records = [];
 
   async listen() {
     this.#server.listen(0, '127.0.0.1');
@@ -30,27 +31,27 @@ export class MetricsServer {
 
   /** The first record for which `matches` holds, now or soon. */
   find(matches, what) {
-    const found = this.#records.find(matches);
+    const found = this.records.find(matches);
     if (found) return Promise.resolve(found);
     return new Promise((done, failed) => {
       const waiting = { matches, done };
       this.#waiting.add(waiting);
       waiting.timer = setTimeout(() => {
         this.#waiting.delete(waiting);
-        failed(new Error(`no record ${what} was written within ${RECORD_TIMEOUT_MS} ms; there are ${this.#records.length}`));
+        failed(new Error(`no record ${what} was written within ${RECORD_TIMEOUT_MS} ms; there are ${this.records.length}`));
       }, RECORD_TIMEOUT_MS);
     });
   }
 
   /** The record with this place in the order of arrival, now or soon. */
   at(index) {
-    return this.find((record) => this.#records.indexOf(record) === index, `number ${index}`);
+    return this.find((record) => this.records.indexOf(record) === index, `number ${index}`);
   }
 
   /** Law 5: one record a call. */
   checkOneRecordPerCall() {
     const seen = new Set();
-    for (const { request_id: id } of this.#records) {
+    for (const { request_id: id } of this.records) {
       assert.ok(!seen.has(id), `two records were written for the request ${id}`);
       seen.add(id);
     }
@@ -68,7 +69,7 @@ export class MetricsServer {
     checkLimits(point);
     this.points.push(point);
     const record = decode(point);
-    this.#records.push(record);
+    this.records.push(record);
     for (const waiting of this.#waiting) {
       if (!waiting.matches(record)) continue;
       clearTimeout(waiting.timer);

@@ -6,7 +6,7 @@ import OpenAI from 'openai';
 import { call, callTo, eventually, openCall, sdk } from './client.mjs';
 import { ADMIN_KEY, startWorker, test } from './harness.mjs';
 import {
-  DONE, UPSTREAM_KEY, completion, delta, destroy, event, finishChunk, gate, gatewayTo, json, roleChunk, routerOf, sse,
+  DONE, UPSTREAM_KEY, closedPort, completion, delta, destroy, event, finishChunk, gate, gatewayTo, json, roleChunk, routerOf, sse,
   stall, startUpstream, usageChunk,
 } from './upstream.mjs';
 
@@ -131,15 +131,16 @@ describe('the request body is the caller\'s bytes but for the named splices', ()
 });
 
 describe('the response body is the upstream\'s bytes', () => {
-  const odd = Buffer.concat([Buffer.from('{ "choices" : [ {"message":{"content":"'), Buffer.from([0xff, 0xfe, 0xc3]), Buffer.from('"}} ],\r\n "x":1.0 }\n\n')]);
+  const odd = '{ "choices" : [ {"message":{"content":"\\u00e9\\/é😀"}} ],\r\n "x":1.0, "big":12345678901234567890.10 }\n\n';
+  const noUtf8 = Buffer.concat([Buffer.from('{ "choices" : [ {"message":{"content":"'), Buffer.from([0xff, 0xfe, 0xc3]), Buffer.from('"}} ] }')]);
   const answers = {
     'plain JSON': json(completion('hello')),
-    'JSON with odd spelling and bytes that are no UTF-8': json(odd),
+    'JSON with odd spelling': json(odd),
+    'JSON with bytes that are no UTF-8': json(noUtf8),
+    'JSON of a form that nobody knows': json('{"answer":42}'),
+    'JSON that calls itself something else': { headers: { 'content-type': 'text/plain' }, body: '{"choices":[{"message":{"content":"x"}}]}' },
     'JSON in chunks': { headers: { 'content-type': 'application/json' }, chunks: ['{"choices":[{"message"', ':{"content":"a"}}]', '}'] },
     'no content type': { body: '{"choices":[]}' },
-    'no JSON at all': { headers: { 'content-type': 'text/plain' }, body: 'hello' },
-    'an empty body': { headers: { 'content-type': 'application/json' }, body: '' },
-    '204': { status: 204, body: '' },
     '3 MB': json(completion('y'.repeat(3_000_000))),
   };
   for (const [name, script] of Object.entries(answers)) {
@@ -166,8 +167,6 @@ describe('the response body is the upstream\'s bytes', () => {
     'a stream without [DONE]': [events.slice(0, -1), events.slice(0, -1)],
     'a stream in one piece': [[events.join('')], events],
     'a stream byte by byte': [[...Buffer.from(events.join(''))].map((byte) => Buffer.from([byte])), events],
-    'a stream that ends within an event': [[...events.slice(0, 3), 'data: {"choi'], [...events.slice(0, 3), 'data: {"choi']],
-    'a stream that is no stream of events': [['{"choices":[{"message":{"content":"x"}}]}'], ['{"choices":[{"message":{"content":"x"}}]}']],
   };
   for (const [name, [pieces, all]] of Object.entries(streams)) {
     test(`usage asked for by the caller: ${name}`, async () => {
@@ -352,10 +351,9 @@ describe('the caller going away cancels the upstream, and is recorded as no erro
 describe('an upstream\'s error reaches the caller', () => {
   const errors = {
     400: json({ error: { message: 'bad temperature', type: 'invalid_request_error', param: 'temperature', code: 'unsupported_value' } }, { status: 400 }),
-    404: json({ error: { message: 'no such model', code: 'model_not_found' } }, { status: 404 }),
     '429 with Retry-After': json({ error: { message: 'slow down', code: 'rate_limit_exceeded' } }, { status: 429, headers: { 'retry-after': '17' } }),
     500: json({ error: { message: 'oops', type: 'server_error' } }, { status: 500 }),
-    '503 in HTML': { status: 503, headers: { 'content-type': 'text/html', 'retry-after': 'Fri, 20 Nov 2026 12:00:00 GMT' }, body: '<html><h1>503</h1></html>' },
+    '503 in HTML': { status: 503, headers: { 'content-type': 'text/html', 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() }, body: '<html><h1>503</h1></html>' },
     '529 that is no standard status': json({ error: { type: 'overloaded_error' } }, { status: 529 }),
   };
   for (const [name, script] of Object.entries(errors)) {
@@ -388,14 +386,29 @@ describe('an upstream\'s error reaches the caller', () => {
     assert.equal((await worker.record(answer)).is_error, 1);
   });
 
-  test('an error in the first event of a 200', async () => {
-    const body = event({ error: { message: 'overloaded', type: 'server_error', code: 'overloaded' } });
-    upstream.next(sse([body]));
+  test('a model that the upstream does not have is ours to answer for: 502 upstream_model', async () => {
+    upstream.next(json({ error: { message: 'no such model', code: 'model_not_found' } }, { status: 404 }));
+    const answer = await call(worker, callTo('turnout/relay'));
+    assert.equal(answer.status, 502, answer.text);
+    assert.equal(answer.json.error.code, 'upstream_model');
+    assertDecisionHeaders(answer);
+    const record = await worker.record(answer);
+    assert.equal(record.outcome, 'upstream_error');
+    assert.equal(record.error_kind, 'upstream_model');
+    assert.match(record.attempts, /^local\/m1:404:/);
+  });
+
+  test('an error in the first event of a 200 is an error, with its own words', async () => {
+    const error = JSON.stringify({ error: { message: 'overloaded', type: 'server_error', code: 'overloaded' } });
+    upstream.next(sse([event(roleChunk()), event(error)]));
     const answer = await call(worker, callTo('turnout/relay', { stream: true }));
-    assert.match(answer.text, /overloaded/);
+    assert.ok([503, 529].includes(answer.status), String(answer.status));
+    assert.equal(answer.text, error);
+    assert.equal(answer.headers['content-type'], 'application/json');
     const record = await worker.record(answer);
     assert.equal(record.outcome, 'in_band_error');
     assert.equal(record.error_kind, 'overloaded');
+    assert.equal(record.status, String(answer.status));
   });
 
   test('an error within a stream passes as it is', async () => {
@@ -422,6 +435,8 @@ describe('an upstream\'s error reaches the caller', () => {
   });
 
   test('a connection that breaks before the head is 502 upstream_unreachable', async () => {
+    // Once more, for it may only have been an old connection.
+    upstream.next({ chunks: [destroy] });
     upstream.next({ chunks: [destroy] });
     const answer = await call(worker, callTo('turnout/relay'));
     assert.equal(answer.status, 502);
@@ -436,7 +451,8 @@ describe('an upstream\'s error reaches the caller', () => {
       assert.equal(answer.status, 200);
       assert.ok(answer.text.startsWith(event(delta('one')) + event(delta('two'))), answer.text);
       assert.ok(!answer.text.includes('[DONE]'), answer.text);
-      assert.equal(answer.complete, false, 'the caller sees a clean end');
+      const last = answer.text.split('\n\n').at(-2);
+      assert.equal(JSON.parse(last.slice('data: '.length)).error.code, 'upstream_unreachable');
       const record = await worker.record(answer);
       assert.equal(record.outcome, 'cut');
       assert.equal(record.is_error, 1);
@@ -446,18 +462,39 @@ describe('an upstream\'s error reaches the caller', () => {
     test(`a stream that breaks before its first event: ${name}`, async () => {
       upstream.next(sse([event(roleChunk()), destroy]));
       const answer = await call(worker, callTo('turnout/relay', { stream: true, stream_options: options }));
-      if (answer.status === 200) assert.equal(answer.complete, false, 'the caller sees a clean end');
-      else assert.equal(answer.status, 502, answer.text);
-      assert.equal((await worker.record(answer)).is_error, 1);
+      assert.equal(answer.status, 502, answer.text);
+      assert.equal(answer.json.error.code, 'upstream_unreachable');
+      const record = await worker.record(answer);
+      assert.equal(record.outcome, 'cut');
+      assert.equal(record.is_error, 1);
+    });
+  }
+
+  const none = {
+    'no JSON at all': { headers: { 'content-type': 'text/plain' }, body: 'hello' },
+    'an empty body': { headers: { 'content-type': 'application/json' }, body: '' },
+    'a 204': { status: 204, body: '' },
+    'a list': json('[]'),
+  };
+  for (const [name, script] of Object.entries(none)) {
+    test(`${name} is no answer: 502 upstream_unreachable`, async () => {
+      upstream.next(script);
+      const answer = await call(worker, callTo('turnout/relay'));
+      assert.equal(answer.status, 502, answer.text);
+      assert.equal(answer.json.error.code, 'upstream_unreachable');
+      const record = await worker.record(answer);
+      assert.equal(record.outcome, 'cut');
+      assert.match(record.attempts, /^local\/m1:20[04]-cut:/);
     });
   }
 
   test('a JSON body that breaks never ends as if whole', async () => {
     upstream.next({ headers: { 'content-type': 'application/json', 'content-length': '5000' }, chunks: ['{"choices":[', destroy] });
     const answer = await call(worker, callTo('turnout/relay'));
-    if (answer.status === 200) assert.equal(answer.complete, false, 'the caller sees a clean end');
-    else assert.equal(answer.status, 502, answer.text);
-    assert.equal((await worker.record(answer)).is_error, 1);
+    assert.equal(answer.status, 502, answer.text);
+    const record = await worker.record(answer);
+    assert.equal(record.outcome, 'cut');
+    assert.equal(record.is_error, 1);
   });
 
   test('a redirect carries no credential to another host', async () => {
@@ -612,7 +649,7 @@ describe('the official SDK', () => {
     await exchange.cancelled();
   });
 
-  const classes = { 400: OpenAI.BadRequestError, 404: OpenAI.NotFoundError, 422: OpenAI.UnprocessableEntityError, 429: OpenAI.RateLimitError, 500: OpenAI.InternalServerError };
+  const classes = { 400: OpenAI.BadRequestError, 422: OpenAI.UnprocessableEntityError, 429: OpenAI.RateLimitError, 500: OpenAI.InternalServerError };
   for (const [status, Class] of Object.entries(classes)) {
     test(`an upstream's ${status}`, async () => {
       upstream.next(json({ error: { message: 'because', code: 'some_code' } }, { status: Number(status) }));
@@ -647,12 +684,4 @@ function assertDecisionHeaders({ headers }) {
 
 function crlf(text) {
   return text.replaceAll('\n', '\r\n');
-}
-
-/** A port at which nobody listens. */
-async function closedPort() {
-  const server = await startUpstream();
-  const port = new URL(server.origin).port;
-  await server.close();
-  return port;
 }

@@ -28,7 +28,7 @@ export async function upstreamFor(test) {
  * A script is an object
  *   `{status, headers, body}`    one answer; `content-length` is sent
  *   `{status, headers, chunks}`  the body piece by piece; a piece is bytes or text, a promise (waited for before going
- *                                on), or `destroy` (the socket breaks there)
+ *                                on), or `destroy` or `reset` (the socket breaks there; as the first, before the head)
  * or a function `(exchange) => script`, which may be async. `headersAfter`, a promise, delays the head.
  */
 class Upstream {
@@ -97,8 +97,11 @@ class Upstream {
 class Exchange {
   /** The body's bytes. */
   body;
-  /** Resolves with whether the connection was closed before the answer was whole. */
-  #closed;
+  /** Resolves once it is over, with whether the connection was closed before the answer was whole. */
+  closed;
+  /** When it came and when it was over, by `performance.now()`; `closedAt` is undefined while it is open. */
+  arrivedAt = performance.now();
+  closedAt;
 
   constructor(request, response) {
     this.request = request;
@@ -107,7 +110,10 @@ class Exchange {
     this.url = request.url;
     this.headers = request.headers;
     this.rawHeaders = request.rawHeaders;
-    this.#closed = new Promise((done) => response.once('close', () => done(!response.writableFinished)));
+    this.closed = new Promise((done) => response.once('close', () => {
+      this.closedAt = performance.now();
+      done(!response.writableFinished);
+    }));
   }
 
   /** Waits until the connection is closed before the answer was whole; soon, or this rejects. */
@@ -117,7 +123,7 @@ class Exchange {
       timer = setTimeout(() => failed(new Error(`the upstream call went on for ${CANCEL_TIMEOUT_MS} ms after its caller had left`)), CANCEL_TIMEOUT_MS);
     });
     try {
-      if (!(await Promise.race([this.#closed, late]))) throw new Error('the upstream call was not cancelled: its answer was taken whole');
+      if (!(await Promise.race([this.closed, late]))) throw new Error('the upstream call was not cancelled: its answer was taken whole');
     } finally {
       clearTimeout(timer);
     }
@@ -132,8 +138,11 @@ class Exchange {
   }
 }
 
-/** A piece of a script: the socket breaks here. */
+/** A piece of a script: the socket is closed here, in the middle of it all. */
 export const destroy = Symbol('destroy');
+
+/** A piece of a script: the connection is reset here (RST). What was written just before may be lost with it. */
+export const reset = Symbol('reset');
 
 async function play({ response }, { status = 200, headers = {}, body, chunks, headersAfter }) {
   await headersAfter;
@@ -144,9 +153,13 @@ async function play({ response }, { status = 200, headers = {}, body, chunks, he
     return;
   }
   if (chunks === undefined) return response.destroy();
-  if (chunks[0] !== destroy) response.writeHead(status, headers).flushHeaders();
+  if (chunks[0] !== destroy && chunks[0] !== reset) response.writeHead(status, headers).flushHeaders();
   for (const chunk of chunks) {
     if (response.destroyed) return;
+    if (chunk === reset) {
+      response.socket?.resetAndDestroy();
+      return;
+    }
     if (chunk === destroy) {
       // What was written before is to arrive: the connection breaks after it, not instead of it.
       await new Promise((done) => setImmediate(done));
@@ -168,6 +181,16 @@ export function gate() {
 
 /** A promise that never resolves: the script stalls here until the connection is closed. */
 export const stall = new Promise(() => {});
+
+/** A piece of a script: nothing for so many milliseconds. */
+export function pause(milliseconds) {
+  return { then: (done) => { setTimeout(done, milliseconds); } };
+}
+
+/** Pieces of a script: the text byte by byte, so many milliseconds apart. */
+export function drip(text, milliseconds) {
+  return [...Buffer.from(text)].flatMap((byte) => [Buffer.from([byte]), pause(milliseconds)]);
+}
 
 /** A script for a JSON answer. */
 export function json(value, { status = 200, headers = {} } = {}) {
@@ -234,6 +257,14 @@ export function gatewayTo(upstream, downstreams = { local: ['m1'] }) {
     })),
     rules: [],
   };
+}
+
+/** A port at which nobody listens. */
+export async function closedPort() {
+  const server = await startUpstream();
+  const port = new URL(server.origin).port;
+  await server.close();
+  return port;
 }
 
 /** A router whose default route has these variants, `{variant_id: [model, weight]}`. */

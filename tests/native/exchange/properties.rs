@@ -269,3 +269,22 @@ proptest! {
         prop_assert_eq!(played()?, played()?);
     }
 }
+
+/// A caller may name as many models as it likes, and call them what it likes.
+#[test]
+fn what_is_said_of_targets_is_short() {
+    let name: Rc<str> = format!("é{}", "x".repeat(100_000)).into();
+    let plan: Vec<Rc<str>> = (0..32).map(|_| name.clone()).collect();
+    let mut exchange = Exchange::new(plan, Policy::default(), true, BEGINNING, 0);
+    let mut circuits = Circuits::default();
+    let mut step = exchange.start(BEGINNING, &mut circuits);
+    for _ in 0..31 {
+        let nobody = Error::new(ErrorKind::UpstreamModel, "nobody serves it");
+        step = exchange.on(Event::Unsendable(nobody), BEGINNING, &mut circuits);
+    }
+    assert!(matches!(step, Step::Send { .. }));
+    let refused = Event::Failed(Shown { status: 401, ..Shown::default() });
+    let Step::Refuse(refusal) = exchange.on(refused, BEGINNING, &mut circuits) else { panic!("no refusal") };
+    assert!(refusal.error.message.len() < 400, "{}", refusal.error.message.len());
+    assert!(exchange.notes().len() == 8 && exchange.notes().iter().all(|note| note.len() < 300));
+}

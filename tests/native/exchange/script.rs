@@ -1,17 +1,7 @@
-//! A script of one or more calls, and its player: what happens on the left, what the machine must say on the right.
-//!
-//! ```text
-//! start             > a 1500 cancel    a call; `a` is sent to, within 1,500 ms, and is to be cancelled by itself after that
-//! 503 +38           > b                38 ms later `a` answers 503; `b` is sent to, within whatever is left
-//! 429 after 900 +5  > pause 900..1150  it asks for 900 ms; the machine waits as long, and 250 ms at most on top
-//! paused            > b                that pause is over, to the millisecond
-//! 200:server_error  > await            an error inside a 200, and its word; `+0` may be left out
-//! ok                > relay 200        it says something
-//! = b:200:5ms                          the attempts of the call, as in `x-turnout-attempts`
-//! note b skipped                       a note that begins so; all that there are must be said, in order
-//! says check its key                   the refusal's message holds this
-//! ```
+//! Plays the table of scripts, `fixtures/exchange/scripts.txt`, against the machine with a fake clock. How to read one is
+//! said there.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use turnout::error::{Error, ErrorKind};
@@ -20,94 +10,120 @@ use turnout::exchange::policy::{Policy, Triggers};
 use turnout::exchange::{Event, Exchange, Refusal, Relay, Shown, Step};
 use turnout::record::{Outcome, attempts_text};
 
-/// What all calls of a script have in common.
-pub(super) struct Setup {
+const SCRIPTS: &str = include_str!("../../fixtures/exchange/scripts.txt");
+
+#[test]
+fn every_script_is_played_as_written() {
+    let mut defined: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut played = 0;
+    for block in SCRIPTS.split("\n\n").map(|block| block.lines().collect::<Vec<_>>()) {
+        match block.as_slice() {
+            [name, lines @ ..] if name.starts_with("define ") => {
+                defined.insert(name.trim_start_matches("define "), lines.to_vec());
+            }
+            // What is no script has no settings: a heading, or how to read.
+            [name, setup, lines @ ..] if !setup.starts_with('#') => {
+                played += check(name.trim_start_matches("# "), setup, lines, &defined);
+            }
+            _ => {}
+        }
+    }
+    assert!(played >= 120, "{played} scripts: were some not found?");
+}
+
+/// Plays a block as often as it says, and tells how often.
+fn check(name: &str, setup: &str, lines: &[&str], defined: &HashMap<&str, Vec<&str>>) -> usize {
+    let (mut items, mut times, mut script) = (vec![""], 1, Vec::new());
+    for line in lines {
+        match line.split_once(' ') {
+            Some(("each", each)) => items = each.split_whitespace().collect(),
+            Some(("times", count)) => times = count.parse().expect("how often"),
+            Some(("first", define)) => script.extend_from_slice(&defined[define]),
+            _ => script.push(*line),
+        }
+    }
+    for item in &items {
+        let (given, shown) = item.split_once('=').unwrap_or((item, item));
+        let mut player = Player::new(format!("{name} {item}"), setup);
+        for line in script.repeat(times) {
+            player.line(&line.replace("{=}", shown).replace("{}", given));
+        }
+        player.all_notes_told();
+    }
+    items.len()
+}
+
+struct Player {
+    name: String,
     plan: Vec<Rc<str>>,
     policy: Policy,
     streamed: bool,
-}
-
-/// Streamed calls over these targets, with default settings.
-pub(super) fn stream(plan: &str) -> Setup {
-    let plan = plan.split_whitespace().map(Rc::from).collect();
-    Setup { plan, policy: Policy::default(), streamed: true }
-}
-
-/// The same, not streamed.
-pub(super) fn whole(plan: &str) -> Setup {
-    Setup { streamed: false, ..stream(plan) }
-}
-
-impl Setup {
-    pub(super) fn with(mut self, set: impl FnOnce(&mut Policy)) -> Setup {
-        set(&mut self.policy);
-        self
-    }
-
-    pub(super) fn on(self, set: impl FnOnce(&mut Triggers)) -> Setup {
-        let mut triggers = Triggers::default();
-        set(&mut triggers);
-        self.with(|policy| policy.on = Rc::new(triggers))
-    }
+    now: u64,
+    circuits: Circuits,
+    exchange: Exchange,
+    step: Step,
+    /// Notes that the script has not told yet.
+    notes: Vec<String>,
 }
 
 /// When scripts begin: some day in 2025.
 const BEGINNING: u64 = 1_760_000_000_000;
 
-struct Player<'s> {
-    name: &'s str,
-    setup: Setup,
-    now: u64,
-    circuits: Circuits,
-    exchange: Exchange,
-    step: Step,
-    /// Notes that were not spoken of yet.
-    notes: Vec<String>,
-}
-
-/// Plays a script; the name is the rule that it proves.
-pub(super) fn check(name: &str, setup: Setup, script: &str) {
-    let exchange = Exchange::new(Vec::new(), Policy::default(), true, BEGINNING, 0);
-    let circuits = Circuits::default();
-    let mut player =
-        Player { name, setup, now: BEGINNING, circuits, exchange, step: Step::Over, notes: Vec::new() };
-    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        player.line(line);
+impl Player {
+    fn new(name: String, setup: &str) -> Player {
+        let mut parts = setup.split("; ");
+        let mut targets = parts.next().unwrap_or_default().split_whitespace();
+        let streamed = match targets.next() {
+            Some("stream") => true,
+            Some("whole") => false,
+            other => panic!("{name}: {other:?} is no kind of call"),
+        };
+        let mut policy = Policy::default();
+        for part in parts {
+            set(&mut policy, part);
+        }
+        Player {
+            name,
+            plan: targets.map(Rc::from).collect(),
+            policy,
+            streamed,
+            now: BEGINNING,
+            circuits: Circuits::default(),
+            exchange: Exchange::new(Vec::new(), Policy::default(), true, BEGINNING, 0),
+            step: Step::Over,
+            notes: Vec::new(),
+        }
     }
-    player.all_notes_said();
-}
 
-impl Player<'_> {
     fn line(&mut self, line: &str) {
-        if let Some(expected) = line.strip_prefix("= ") {
-            assert_eq!(attempts_text(self.exchange.attempts()), expected, "{}: attempts", self.name);
+        let name = self.name.clone();
+        if let Some(expected) = line.strip_prefix('=') {
+            assert_eq!(attempts_text(self.exchange.attempts()), expected.trim(), "{name}: attempts");
             self.outcome_fits();
-        } else if line == "=" {
-            assert!(self.exchange.attempts().is_empty(), "{}: {:?}", self.name, self.exchange.attempts());
         } else if let Some(expected) = line.strip_prefix("note ") {
-            assert!(!self.notes.is_empty(), "{}: no note `{expected}`", self.name);
+            assert!(!self.notes.is_empty(), "{name}: no note `{expected}`");
             let note = self.notes.remove(0);
-            assert!(note.starts_with(expected), "{}: note `{note}`, not `{expected}`", self.name);
+            assert!(note.starts_with(expected), "{name}: note `{note}`, not `{expected}`");
         } else if let Some(expected) = line.strip_prefix("says ") {
-            let Step::Refuse(refusal) = &self.step else { panic!("{}: {:?}", self.name, self.step) };
+            let Step::Refuse(refusal) = &self.step else { panic!("{name}: {:?}", self.step) };
             let message = &refusal.error.message;
-            assert!(message.contains(expected), "{}: `{message}` does not hold `{expected}`", self.name);
+            assert!(message.contains(expected), "{name}: `{message}` does not hold `{expected}`");
         } else {
-            let (what, expected) = line.split_once('>').expect("an arrow");
+            let (what, expected) = line.split_once('>').unwrap_or_else(|| panic!("{name}: {line}"));
             self.step = self.happens(what.trim());
-            let said = matches(expected.trim(), &self.step, self.exchange.target());
-            assert!(said, "{}: `{line}`, but the step was {:?}", self.name, self.step);
+            let said = is_step(expected.trim(), &self.step, self.exchange.target());
+            assert!(said, "{name}: `{line}`, but the step was {:?}", self.step);
         }
     }
 
     fn happens(&mut self, what: &str) -> Step {
         let (what, after) = what.rsplit_once('+').unwrap_or((what, "0"));
-        self.now += after.trim().parse::<u64>().expect("milliseconds");
         let what = what.trim();
+        self.now += after.trim().parse::<u64>().expect("milliseconds");
         if what == "start" {
-            self.all_notes_said();
-            let Setup { plan, policy, streamed } = &self.setup;
-            self.exchange = Exchange::new(plan.clone(), policy.clone(), *streamed, self.now, self.now);
+            self.all_notes_told();
+            let (plan, policy) = (self.plan.clone(), self.policy.clone());
+            self.exchange = Exchange::new(plan, policy, self.streamed, self.now, self.now);
             let step = self.exchange.start(self.now, &mut self.circuits);
             self.notes = self.exchange.notes().to_vec();
             return step;
@@ -121,7 +137,7 @@ impl Player<'_> {
         step
     }
 
-    fn all_notes_said(&self) {
+    fn all_notes_told(&self) {
         assert!(
             self.notes.is_empty(),
             "{}: notes that the script does not tell: {:?}",
@@ -135,20 +151,46 @@ impl Player<'_> {
         let last = self.exchange.attempts().last().map(|attempt| attempt.outcome);
         match &self.step {
             Step::Relay(relay) => assert_eq!(Some(relay.outcome), last, "{}", self.name),
-            Step::Refuse(refusal) => assert_eq!(Some(refusal.outcome), last, "{}", self.name),
+            Step::Refuse(refusal) => {
+                assert_eq!(refusal.outcome, last.unwrap_or(Outcome::Refused), "{}", self.name);
+            }
             _ => {}
         }
     }
 }
 
+/// One setting: `ttft 1500`, `attempts 2`, `on 429` (instead of all statuses), `on +400`, `off cut`.
+fn set(policy: &mut Policy, setting: &str) {
+    let (name, value) = setting.split_once(' ').unwrap_or((setting, ""));
+    let number = || value.parse::<u64>().unwrap_or_else(|_| panic!("{setting}: no number"));
+    let mut on = Triggers::clone(&policy.on);
+    match (name, value) {
+        ("ttft", _) => policy.ttft_ms = Some(number()),
+        ("attempt", _) => policy.attempt_ms = Some(number()),
+        ("deadline", _) => policy.deadline_ms = number(),
+        ("attempts", _) => policy.attempts = number() as u32,
+        ("retry_on_empty", "") => policy.retry_on_empty = true,
+        ("on", "none") => on.statuses.clear(),
+        ("on", value) if value.starts_with('+') => on.statuses.push(number() as u16),
+        ("on", _) => on.statuses = vec![number() as u16],
+        ("off", "connection") => on.connection = false,
+        ("off", "timeout") => on.timeout = false,
+        ("off", "cut") => on.cut = false,
+        ("off", "credentials") => on.credentials = false,
+        ("off", "model") => on.model = false,
+        _ => panic!("no setting: {setting}"),
+    }
+    policy.on = Rc::new(on);
+}
+
 fn event(what: &str) -> Event {
-    let reset = what == "reset";
     match what {
         "head" => Event::Head { status: 200 },
         "ok" => Event::Meaningful { status: 200 },
         "empty" => Event::Empty { status: 200 },
         "broke" => Event::Broke { status: 200 },
-        "dead" | "reset" => Event::Unreachable { reset },
+        "dead" => Event::Unreachable { reset: false },
+        "reset" => Event::Unreachable { reset: true },
         "timeout" => Event::TimedOut,
         "left" => Event::CallerLeft,
         "paused" => Event::Paused,
@@ -160,7 +202,7 @@ fn event(what: &str) -> Event {
     }
 }
 
-/// `429`, `429 after 900`, `400:invalid_api_key`, `400:-!` (no word, and the body shows the credential).
+/// `429`, `429 after 900`, `400:invalid_api_key`, `400:-!`.
 fn shown(what: &str) -> Shown {
     let (what, pause) = what.split_once(" after ").map_or((what, None), |(what, pause)| (what, Some(pause)));
     let (what, reveals) = what.strip_suffix('!').map_or((what, false), |what| (what, true));
@@ -174,7 +216,7 @@ fn shown(what: &str) -> Shown {
 }
 
 /// Whether a step is what the script says.
-fn matches(expected: &str, step: &Step, target: &str) -> bool {
+fn is_step(expected: &str, step: &Step, target: &str) -> bool {
     let words: Vec<&str> = expected.split_whitespace().collect();
     match (words.as_slice(), step) {
         (["await"], Step::Await) | (["over"], Step::Over) => true,
@@ -219,6 +261,6 @@ fn is_outcome(words: &[&str], outcome: Outcome) -> bool {
 /// `900`, or `900..1150` with both ends.
 fn is_within(value: u64, range: &str) -> bool {
     let (least, most) = range.split_once("..").unwrap_or((range, range));
-    let bound = |text: &str| text.parse::<u64>().expect("a number");
+    let bound = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("no range: {range}"));
     (bound(least)..=bound(most)).contains(&value)
 }

@@ -55,6 +55,8 @@ pub enum Feature {
     SpokenAnswer,
     StoredState,
     OwnField,
+    SamplingAsAsked,
+    ThinkingAsAsked,
 }
 
 /// A feature, and its fate in each dialect in the order of [`Dialect::ALL`].
@@ -108,6 +110,8 @@ pub const TABLE: &[Row] = &[
     Row { feature: Feature::SpokenAnswer, name: "a spoken answer", fates: [C, R, R, R], why: "there would be nothing to hear" },
     Row { feature: Feature::StoredState, name: "state that the provider keeps (`previous_response_id`, `conversation`, `background`, `prompt`)", fates: [R, R, C, R], why: "the model would not know what went before" },
     Row { feature: Feature::OwnField, name: "a field of the caller's own dialect", fates: [D, D, D, D], why: "no other dialect has it" },
+    Row { feature: Feature::SamplingAsAsked, name: "`temperature`, `top_p` or `top_k` as asked", fates: [D, D, D, D], why: "the model takes it otherwise, or not at all" },
+    Row { feature: Feature::ThinkingAsAsked, name: "how much to think, as asked", fates: [D, D, D, D], why: "the model is told otherwise, or not at all" },
 ];
 
 /// What was lost of one request on its way into one dialect.

@@ -354,7 +354,8 @@ impl Exchange {
 
     /// Whether a target was not tried yet and its circuit lets it be. Takes the place of the one call that tries a half-open one.
     fn is_callable(&mut self, index: usize, now: u64, circuits: &mut Circuits) -> bool {
-        let Some(target) = self.targets.get_mut(index).filter(|target| !target.tried && !target.deferred) else {
+        let Some(target) = self.targets.get_mut(index).filter(|target| !target.tried && !target.deferred)
+        else {
             return false;
         };
         match circuits.state(&target.name, now) {
@@ -438,7 +439,9 @@ impl Exchange {
             }
             (Failure::Cut, _) => (
                 ErrorKind::UpstreamUnreachable,
-                format!("{name}: the downstream's answer broke off, or was none, before it had said anything."),
+                format!(
+                    "{name}: the downstream's answer broke off, or was none, before it had said anything."
+                ),
             ),
             (Failure::Unreachable { .. }, _) => (
                 ErrorKind::UpstreamUnreachable,

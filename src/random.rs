@@ -11,7 +11,10 @@ impl SplitMix {
     }
 
     /// The next number, uniform over all `u64`.
-    #[expect(clippy::should_implement_trait, reason = "it never ends, and an `Option` would have to be taken apart")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it never ends, and an `Option` would have to be taken apart"
+    )]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let word = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

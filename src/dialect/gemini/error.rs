@@ -36,7 +36,8 @@ pub fn decode_error(status: u16, body: &[u8]) -> Failure {
         _ => {
             let text = String::from_utf8_lossy(body);
             let message: String = text.trim().chars().take(MAX_FOREIGN_MESSAGE).collect();
-            let message = if message.is_empty() { format!("The provider answered {status}.") } else { message };
+            let message =
+                if message.is_empty() { format!("The provider answered {status}.") } else { message };
             Failure { status, message, ..Failure::default() }
         }
     }
@@ -46,7 +47,8 @@ pub fn decode_error(status: u16, body: &[u8]) -> Failure {
 pub(super) fn of_member(status: u16, error: &Value) -> Failure {
     let name = error.get("status").and_then(Value::as_str);
     let said = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-    let named = name.and_then(|name| STATUSES.iter().find(|(known, _)| *known == name)).map(|(_, http)| *http);
+    let named =
+        name.and_then(|name| STATUSES.iter().find(|(known, _)| *known == name)).map(|(_, http)| *http);
     let failed = |status: &u16| (400..600).contains(status);
     let message = error.get("message").and_then(Value::as_str).or(error.as_str());
     Failure {
@@ -94,7 +96,7 @@ fn member(failure: &Failure) -> Value {
     error
 }
 
-fn status_name<'k>(status: u16, kind: Option<&'k str>) -> &'k str {
+fn status_name(status: u16, kind: Option<&str>) -> &str {
     if let Some(kind) = kind.filter(|kind| STATUSES.iter().any(|(name, _)| name == kind)) {
         return kind;
     }

@@ -9,6 +9,13 @@ pub(super) fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     of_map(value.as_object()?, name)
 }
 
+/// Sets a member of an object that is written.
+pub(super) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value.into());
+    }
+}
+
 fn of_map<'v>(map: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     map.get(name).or_else(|| map.get(&snake_case(name))).filter(|value| !value.is_null())
 }

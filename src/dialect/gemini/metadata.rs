@@ -63,9 +63,8 @@ pub(super) fn usage(metadata: &Value) -> Usage {
     let count = |name: &str| metadata.get(name).and_then(Value::as_u64);
     let (prompt, cached) = (count("promptTokenCount"), count("cachedContentTokenCount"));
     let (tools, thoughts) = (count("toolUsePromptTokenCount"), count("thoughtsTokenCount"));
-    let input = prompt.map(|prompt| {
-        prompt.saturating_sub(cached.unwrap_or(0)).saturating_add(tools.unwrap_or(0))
-    });
+    let input =
+        prompt.map(|prompt| prompt.saturating_sub(cached.unwrap_or(0)).saturating_add(tools.unwrap_or(0)));
     let output = match (count("candidatesTokenCount"), thoughts) {
         (None, None) => None,
         (said, thoughts) => Some(said.unwrap_or(0).saturating_add(thoughts.unwrap_or(0))),
@@ -133,7 +132,8 @@ pub(super) fn logprobs_result(tokens: &Value) -> Value {
 
 /// What `groundingMetadata` says that `text` rests on: each source of each segment, else each source.
 pub(super) fn citations(metadata: &Value, text: &str) -> Vec<Citation> {
-    let list = |name: &str| metadata.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let list =
+        |name: &str| metadata.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let chunks = list("groundingChunks");
     let supports = list("groundingSupports");
     if supports.is_empty() {
@@ -164,7 +164,8 @@ fn citation(chunk: &Value, span: Option<(u64, u64)>) -> Citation {
 /// The segment in characters of the whole text. Its offsets are bytes of a part; where the text was said in several, its
 /// words tell where it is.
 fn span(segment: &Value, text: &str) -> Option<(u64, u64)> {
-    let offset = |name: &str| segment.get(name).and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
+    let offset =
+        |name: &str| segment.get(name).and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
     let (start, end) = (offset("startIndex").unwrap_or(0), offset("endIndex")?);
     let words = segment.get("text").and_then(Value::as_str);
     let (start, end) = match (text.get(start..end), words) {
@@ -224,7 +225,8 @@ impl Grounding {
 
 fn chunk_of(citation: &Citation) -> Value {
     let members = |names: [(&str, &Option<String>); 3]| -> Value {
-        let present = names.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())));
+        let present =
+            names.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())));
         Value::Object(present.collect())
     };
     if citation.url.is_some() {

@@ -64,6 +64,10 @@ pub(super) fn write(thinking: &Thinking, model: &str) -> Option<Value> {
     let is_off = thinking.mode == Some(ThinkingMode::Off);
     let effort = if is_off { Some("none") } else { thinking.effort.as_deref() };
     let budget = thinking.budget.filter(|_| !is_off);
+    if !is_gemini_3(model) && !bare(model).starts_with("gemini-2.5") && is_none(effort) && budget.is_none() {
+        // It does not think, and refuses to be told so.
+        return None;
+    }
     match family(model) {
         Family::Budget { least, most, can_be_off } => {
             let budget = budget.or_else(|| effort.map(budget_of)).map(|budget| match budget {
@@ -93,6 +97,10 @@ pub(super) fn write(thinking: &Thinking, model: &str) -> Option<Value> {
         config.insert("includeThoughts".to_owned(), is_shown.into());
     }
     (!config.is_empty()).then_some(Value::Object(config))
+}
+
+fn is_none(effort: Option<&str>) -> bool {
+    effort.is_none_or(|effort| effort == "none")
 }
 
 fn budget_of(effort: &str) -> u64 {

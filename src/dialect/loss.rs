@@ -4,7 +4,10 @@
 //! [`Losses::meet`]; what the table does not allow to be dropped becomes a 400 that names the field.
 //! (The table itself, generated from [`TABLE`], belongs here and into README; a test holds all three together.)
 
+use serde_json::Value;
+
 use super::Dialect;
+use super::conversation::Conversation;
 use crate::error::Error;
 
 /// What becomes of a feature on its way into a dialect.
@@ -156,6 +159,56 @@ impl Losses {
     /// The features that were dropped.
     pub fn dropped(&self) -> impl Iterator<Item = Feature> {
         self.noted.iter().map(|row| row.feature)
+    }
+}
+
+/// Meets what is in [`Conversation::own`]: every encoder calls it once, for none of it is in the neutral conversation.
+///
+/// # Errors
+/// A 400 that names the field, where it holds state that the provider keeps, or asks for a spoken answer.
+pub fn own_fields(conversation: &Conversation, losses: &mut Losses) -> Result<(), Error> {
+    conversation.own.iter().try_for_each(|(name, value)| own_field(name, value, losses))
+}
+
+/// [`own_fields`] for one of them: for an encoder that has a word for some.
+///
+/// # Errors
+/// As of [`own_fields`].
+pub fn own_field(name: &str, value: &Value, losses: &mut Losses) -> Result<(), Error> {
+    if says_nothing(name, value) {
+        return Ok(());
+    }
+    let feature = match name {
+        "previous_response_id" | "conversation" | "background" | "prompt" => Feature::StoredState,
+        "modalities" | "audio" | "responseModalities" | "speechConfig" => Feature::SpokenAnswer,
+        _ => Feature::OwnField,
+    };
+    // What the table has as carried, the target's encoder writes by itself.
+    if TABLE.iter().any(|row| row.feature == feature && row.fate(losses.target) == Fate::Carried) {
+        return Ok(());
+    }
+    losses.meet(feature, name)
+}
+
+/// Whether a field asks for nothing that a target without a word for it would not do anyway.
+fn says_nothing(name: &str, value: &Value) -> bool {
+    match name {
+        // Nothing is kept, or it is the provider's affair that it is; what is in a stream or an answer beside what it says.
+        "store" | "include" | "stream_options" => true,
+        "truncation" => value.is_null() || value == "disabled",
+        "modalities" | "responseModalities" => match value {
+            Value::Array(modes) => {
+                modes.iter().all(|mode| mode.as_str().is_some_and(|mode| mode.eq_ignore_ascii_case("text")))
+            }
+            other => other.is_null(),
+        },
+        _ => match value {
+            Value::Null | Value::Bool(false) => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(fields) => fields.is_empty(),
+            Value::Bool(true) | Value::Number(_) => false,
+        },
     }
 }
 

@@ -58,6 +58,8 @@ pub enum Feature {
     SpokenAnswer,
     StoredState,
     OwnField,
+    SamplingAsAsked,
+    ThinkingAsAsked,
 }
 
 /// A feature, and its fate in each dialect in the order of [`Dialect::ALL`].
@@ -111,6 +113,8 @@ pub const TABLE: &[Row] = &[
     Row { feature: Feature::SpokenAnswer, name: "a spoken answer", fates: [C, R, R, R], why: "there would be nothing to hear" },
     Row { feature: Feature::StoredState, name: "state that the provider keeps (`previous_response_id`, `conversation`, `background`, `prompt`)", fates: [R, R, C, R], why: "the model would not know what went before" },
     Row { feature: Feature::OwnField, name: "a field of the caller's own dialect", fates: [D, D, D, D], why: "no other dialect has it" },
+    Row { feature: Feature::SamplingAsAsked, name: "`temperature`, `top_p` or `top_k` as asked", fates: [D, D, D, D], why: "the model takes it otherwise, or not at all" },
+    Row { feature: Feature::ThinkingAsAsked, name: "how much to think, as asked", fates: [D, D, D, D], why: "the model is told otherwise, or not at all" },
 ];
 
 /// What was lost of one request on its way into one dialect.
@@ -179,7 +183,9 @@ pub fn own_field(name: &str, value: &Value, losses: &mut Losses) -> Result<(), E
         return Ok(());
     }
     let feature = match name {
-        "previous_response_id" | "conversation" | "background" | "prompt" => Feature::StoredState,
+        "previous_response_id" | "conversation" | "background" | "prompt" | "cachedContent" => {
+            Feature::StoredState
+        }
         "modalities" | "audio" | "responseModalities" | "speechConfig" => Feature::SpokenAnswer,
         _ => Feature::OwnField,
     };

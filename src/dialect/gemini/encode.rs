@@ -7,14 +7,35 @@ use super::thinking::{self, is_gemini_3};
 use super::writer::Writer;
 use crate::dialect::Dialect;
 use crate::dialect::conversation::{Conversation, Format, Sampling, Tool, ToolChoice, ToolKind};
-use crate::dialect::loss::{Feature, Losses};
+use crate::dialect::loss::{self, Feature, Losses};
 use crate::error::Error;
 
-/// Members of [`Conversation::own`] that are this dialect's.
-const OWN: &[&str] = &["safetySettings", "labels", "generationConfig", "toolConfig"];
+/// Members of [`Conversation::own`] that are this dialect's, by the object that they stand in.
+const OWN: &[(Place, &[&str])] = &[
+    (Place::Body, &["safetySettings", "labels", "cachedContent"]),
+    (Place::ToolConfig, &["retrievalConfig", "includeServerSideToolInvocations"]),
+    (
+        Place::Config,
+        &[
+            "responseModalities",
+            "speechConfig",
+            "mediaResolution",
+            "imageConfig",
+            "audioTimestamp",
+            "enableAffectiveDialog",
+            "enableEnhancedCivicAnswers",
+            "routingConfig",
+            "modelSelectionConfig",
+        ],
+    ),
+];
 
-/// Members of other dialects that name what their provider keeps.
-const STORED_STATE: &[&str] = &["previous_response_id", "conversation", "background", "prompt", "container"];
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Body,
+    ToolConfig,
+    Config,
+}
 
 /// Writes a request for `model`.
 ///
@@ -26,8 +47,7 @@ pub fn encode_request(
     losses: &mut Losses,
 ) -> Result<Vec<u8>, Error> {
     meet_what_has_no_word(conversation, losses)?;
-    let own = |name: &str| conversation.own.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
-    let mut config = own("generationConfig");
+    let mut config = own(conversation, Place::Config);
     write_sampling(&conversation.sampling, &mut config, losses)?;
     put(&mut config, "maxOutputTokens", conversation.max_tokens);
     put(&mut config, "candidateCount", conversation.n.filter(|n| *n > 1));
@@ -39,17 +59,14 @@ pub fn encode_request(
     write_format(conversation.format.as_ref(), &mut config);
 
     let tools = Tools::new(conversation, losses)?;
-    let mut tool_config = own("toolConfig");
+    let mut tool_config = own(conversation, Place::ToolConfig);
     tools.write_config(conversation.tool_choice.as_ref(), model, &mut tool_config);
 
     let mut writer = Writer::new(conversation, model);
     writer.write(losses)?;
     let (system, contents) = writer.finish();
 
-    let mut body = Map::new();
-    for name in ["safetySettings", "labels"] {
-        put(&mut body, name, conversation.own.get(name).cloned());
-    }
+    let mut body = own(conversation, Place::Body);
     put(&mut body, "contents", Some(contents));
     put(&mut body, "systemInstruction", system);
     put(&mut body, "tools", tools.written());
@@ -79,20 +96,16 @@ fn meet_what_has_no_word(conversation: &Conversation, losses: &mut Losses) -> Re
     for (_, feature, path) in present.into_iter().filter(|(is_present, ..)| *is_present) {
         losses.meet(feature, path)?;
     }
-    for (name, value) in &conversation.own {
-        let is_audio = name == "audio"
-            || name == "modalities"
-                && value.as_array().is_some_and(|modalities| modalities.contains(&json!("audio")));
-        let is_nothing = value.is_null() || *value == Value::Bool(false);
-        if is_audio {
-            losses.meet(Feature::SpokenAnswer, name)?;
-        } else if STORED_STATE.contains(&name.as_str()) && !is_nothing {
-            losses.meet(Feature::StoredState, name)?;
-        } else if !OWN.contains(&name.as_str()) {
-            losses.meet(Feature::OwnField, name)?;
-        }
-    }
-    Ok(())
+    let own = |name: &String| OWN.iter().any(|(_, names)| names.contains(&name.as_str()));
+    let mut foreign = conversation.own.iter().filter(|(name, _)| !own(name));
+    foreign.try_for_each(|(name, value)| loss::own_field(name, value, losses))
+}
+
+/// What a caller who speaks Gemini said in words that only Gemini has.
+fn own(conversation: &Conversation, place: Place) -> Map<String, Value> {
+    let names = OWN.iter().filter(|(there, _)| *there == place).flat_map(|(_, names)| names.iter());
+    let present = names.filter_map(|name| Some(((*name).to_owned(), conversation.own.get(*name)?.clone())));
+    present.collect()
 }
 
 fn write_sampling(

@@ -10,6 +10,8 @@ use crate::dialect::Dialect;
 use crate::dialect::conversation::{Conversation, Format, Sampling, Thinking, Tool, ToolChoice, ToolKind};
 use crate::error::Error;
 
+// What is of Gemini alone goes into `own` by its own name, whichever object it stands in: no name is in two of them.
+
 /// Members of the body that are read here, or are Turnout's own and go nowhere.
 const KNOWN: &[&str] = &[
     "contents",
@@ -46,7 +48,6 @@ const KNOWN_CONFIG: &[&str] = &[
     "responseLogprobs",
     "logprobs",
     "thinkingConfig",
-    "responseModalities",
 ];
 
 /// Reads a request.
@@ -57,7 +58,6 @@ pub fn decode_request(body: &[u8]) -> Result<Conversation, Error> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| Error::invalid("", format!("The body is not valid JSON: {error}.")))?;
     let body = Object::new(&body, "")?;
-    refuse_kept_state(&body)?;
     let mut conversation = Conversation {
         model: body.text("model")?.unwrap_or_default().to_owned(),
         system: contents::system(&body)?,
@@ -70,7 +70,7 @@ pub fn decode_request(body: &[u8]) -> Result<Conversation, Error> {
     if let Some(config) = body.object("toolConfig")? {
         let calling = config.object("functionCallingConfig")?;
         conversation.tool_choice = calling.as_ref().map(tool_choice).transpose()?.flatten();
-        keep(&mut conversation.own, "toolConfig", config.except(&["functionCallingConfig"]));
+        conversation.own.extend(config.except(&["functionCallingConfig"]));
     }
     if let Some(config) = body.object("generationConfig")? {
         conversation.sampling = sampling(&config)?;
@@ -79,39 +79,9 @@ pub fn decode_request(body: &[u8]) -> Result<Conversation, Error> {
         conversation.format = format(&config)?;
         conversation.thinking = config.object("thinkingConfig")?.as_ref().map(thinking::read).transpose()?;
         conversation.thinking = conversation.thinking.filter(|thinking| *thinking != Thinking::default());
-        refuse_other_modalities(&config)?;
-        keep(&mut conversation.own, "generationConfig", config.except(KNOWN_CONFIG));
+        conversation.own.extend(config.except(KNOWN_CONFIG));
     }
     Ok(conversation)
-}
-
-/// A request is only read where another dialect is to answer it, and there is no word in any for these.
-fn refuse_kept_state(body: &Object<'_>) -> Result<(), Error> {
-    if body.get("cachedContent").is_none() {
-        return Ok(());
-    }
-    let message = "`cachedContent` is kept by Google, and the model that was chosen is another provider's; send the \
-                   content itself, or name a model of Google's.";
-    Err(Error::invalid("cachedContent", message))
-}
-
-fn refuse_other_modalities(config: &Object<'_>) -> Result<(), Error> {
-    let modalities = config.texts("responseModalities")?;
-    let Some(other) = modalities.iter().find(|modality| !modality.eq_ignore_ascii_case("text")) else {
-        return Ok(());
-    };
-    let path = config.path_of("responseModalities");
-    let message = format!(
-        "`{path}`: the model that was chosen is not Google's and can only answer in text; leave out `{other}`, or name a \
-         model of Google's."
-    );
-    Err(Error::invalid(path, message))
-}
-
-fn keep(own: &mut Map<String, Value>, name: &str, rest: Map<String, Value>) {
-    if !rest.is_empty() {
-        own.insert(name.to_owned(), Value::Object(rest));
-    }
 }
 
 fn sampling(config: &Object<'_>) -> Result<Sampling, Error> {

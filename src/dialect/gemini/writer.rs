@@ -231,12 +231,13 @@ fn seal_of(seal: Option<&Seal>, path: &str, losses: &mut Losses) -> Result<Optio
 }
 
 fn write_call(call: &ToolCall, path: &str, losses: &mut Losses) -> Result<Value, Error> {
-    let mut part = json!({"functionCall": function_call(call)});
+    let mut written = function_call(call);
     if ids::is_made(&call.id)
-        && let Some(written) = part["functionCall"].as_object_mut()
+        && let Value::Object(members) = &mut written
     {
-        written.remove("id");
+        members.remove("id");
     }
+    let mut part = json!({"functionCall": written});
     if let Some(seal) = seal_of(call.seal.as_ref(), path, losses)? {
         set(&mut part, "thoughtSignature", seal);
     }

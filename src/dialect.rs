@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod conversation;
 pub mod loss;
+pub mod translate;
 
 pub mod anthropic;
 pub mod gemini;

@@ -1,105 +1,35 @@
-//! Gemini, from and to the neutral conversation.
+//! Gemini's `generateContent`, from and to the neutral conversation.
+//!
+//! In scope: what <https://ai.google.dev/api/generate-content> says, as Google's own API and Vertex AI speak it. Field names
+//! are read in both spellings (`inlineData`, `inline_data`) and written in camel case.
+//! Out of scope: model and stream flag, which stand in the URL: whoever decodes a request sets them afterwards.
+//! - A signature belongs to a part. On a text or a picture it becomes a [`Thought`](super::conversation::Thought) without
+//!   text right after it, and goes back to the part before it.
+//! - A call without an id gets one ([`ids`]), which is left out again on its way back.
 
-use std::rc::Rc;
+mod answer;
+mod contents;
+mod encode;
+mod encoder;
+mod error;
+mod fields;
+mod ids;
+mod metadata;
+mod parts;
+mod pieces;
+mod request;
+mod schema;
+mod signature;
+mod stream;
+mod thinking;
+mod writer;
 
-use super::ReplyTo;
-use super::answer::{Answer, Event, Failure, Malformed};
-use super::conversation::Conversation;
-use super::loss::Losses;
-use crate::error::Error;
+pub use answer::{decode_answer, encode_answer};
+pub use encode::encode_request;
+pub use encoder::Encoder;
+pub use error::{decode_error, encode_error};
+pub use request::decode_request;
+pub use stream::Decoder;
 
-/// Reads a request.
-///
-/// # Errors
-/// A 400 that names the field.
-pub fn decode_request(body: &[u8]) -> Result<Conversation, Error> {
-    let _ = body;
-    todo!()
-}
-
-/// Writes a request for `model`.
-///
-/// # Errors
-/// A 400 that names what this dialect cannot carry and the answer would be wrong without.
-pub fn encode_request(
-    conversation: &Conversation,
-    model: &str,
-    losses: &mut Losses,
-) -> Result<Vec<u8>, Error> {
-    let _ = (conversation, model, losses);
-    todo!()
-}
-
-/// Reads a whole answer.
-///
-/// # Errors
-/// Where it is none of this dialect.
-pub fn decode_answer(body: &[u8]) -> Result<Answer, Malformed> {
-    let _ = body;
-    todo!()
-}
-
-/// Writes a whole answer.
-pub fn encode_answer(answer: &Answer, to: &ReplyTo) -> Vec<u8> {
-    let _ = (answer, to);
-    todo!()
-}
-
-/// Reads the body of an error.
-pub fn decode_error(status: u16, body: &[u8]) -> Failure {
-    let _ = (status, body);
-    todo!()
-}
-
-/// Writes the body of an error.
-pub fn encode_error(failure: &Failure) -> String {
-    let _ = failure;
-    todo!()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct Decoder {}
-
-impl Decoder {
-    /// At the beginning of a stream.
-    pub fn new() -> Decoder {
-        Decoder::default()
-    }
-
-    /// Takes one server-sent event and appends what it says.
-    ///
-    /// # Errors
-    /// Where it is none of this dialect.
-    pub fn push(&mut self, name: &[u8], data: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let _ = (name, data, out);
-        todo!()
-    }
-
-    /// Takes the end of the stream.
-    ///
-    /// # Errors
-    /// Where it had not come to its end.
-    pub fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let _ = out;
-        todo!()
-    }
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub struct Encoder {}
-
-impl Encoder {
-    /// At the beginning of a stream.
-    pub fn new(to: Rc<ReplyTo>) -> Encoder {
-        let _ = to;
-        todo!()
-    }
-
-    /// Appends the bytes that tell an event.
-    pub fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
-        let _ = (event, out);
-        todo!()
-    }
-}
+/// The one argument of a call whose arguments are no JSON object: free text of a custom tool, or what a model got wrong.
+const FREE_TEXT: &str = "input";

@@ -3,6 +3,7 @@
 //! In scope: the header forms, constant-time comparison, what a key may do. Out of scope: fetching `key:<sha256>` from
 //! KV (`edge`), and making keys.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use data_encoding::{BASE64, HEXLOWER};
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::endpoint::parameter;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
 
@@ -38,8 +40,9 @@ impl KeyDigest {
 pub const HEADERS: &[&str] = &["authorization", "x-api-key", "x-goog-api-key"];
 
 /// The keys that a request may mean, the likeliest first: `Authorization: Bearer K`, `Authorization: Basic K` (raw, or
-/// base64 of `K` or `K:`), `x-api-key: K`, `x-goog-api-key: K`. `header` takes lower-case names.
-pub fn presented<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Vec<String> {
+/// base64 of `K` or `K:`), `x-api-key: K`, `x-goog-api-key: K`, and `?key=K` as older clients of Gemini's send it. `header`
+/// takes lower-case names; `query` is a Gemini path's, empty for all others.
+pub fn presented<'h>(header: impl Fn(&str) -> Option<&'h str>, query: &str) -> Vec<String> {
     let mut keys = Vec::new();
     if let Some((scheme, credential)) = header("authorization").and_then(|value| value.trim().split_once(' '))
     {
@@ -58,6 +61,7 @@ pub fn presented<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Vec<String> {
     keys.extend(
         ["x-api-key", "x-goog-api-key"].into_iter().filter_map(&header).map(|key| key.trim().to_owned()),
     );
+    keys.extend(parameter(query, "key").map(Cow::into_owned));
     keys.retain(|key| !key.is_empty());
     keys
 }

@@ -11,7 +11,6 @@ use serde_json::{Map, Value, json};
 use crate::assignment::{assign, draw};
 use crate::call::Call;
 use crate::condition::{Facts, Verdict};
-use crate::dialect::Dialect;
 use crate::exchange::plan::Failover;
 use crate::identity::{Unit, UnitKind, reference};
 use crate::router::{Choice, Epoch, RULE_ROUTE, Route, Router, Rule};
@@ -40,8 +39,6 @@ pub struct Circumstances<'a> {
     pub call: &'a Call,
     /// The path that was asked.
     pub path: &'a str,
-    /// The caller's dialect.
-    pub dialect: Dialect,
     /// The caller's headers, names in lower case.
     pub headers: &'a [(String, String)],
     /// Where it came from.
@@ -222,11 +219,11 @@ impl Facts for CallFacts<'_> {
 
     fn request(&self) -> &Value {
         self.request.get_or_init(|| {
-            let Circumstances { call, path, dialect, .. } = self.circumstances;
+            let Circumstances { call, path, .. } = self.circumstances;
             known(json!({
                 "model": call.model(),
                 "path": path,
-                "dialect": dialect.as_str(),
+                "dialect": call.dialect().as_str(),
                 "stream": call.stream(),
                 "has_tools": call.has_tools(),
                 "has_images": call.has_images(),

@@ -27,10 +27,11 @@ use invocation::Invocation;
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, ctx: Context) -> worker::Result<Response> {
     let invocation = Rc::new(Invocation::new(request, env, ctx));
-    let answer = match Endpoint::parse(&invocation.method, &invocation.path) {
-        Ok(Endpoint::Call(dialect)) => Ok(call::call(&invocation, dialect).await),
-        Ok(Endpoint::Models) => models::list(&invocation).await,
-        Ok(Endpoint::Model(id)) => models::get(&invocation, &id).await,
+    let endpoint = Endpoint::parse(&invocation.method, &invocation.path, &invocation.query);
+    let answer = match endpoint {
+        Ok(Endpoint::Call(ask)) => Ok(call::call(&invocation, &ask).await),
+        Ok(Endpoint::Models(_)) => models::list(&invocation).await,
+        Ok(Endpoint::Model(_, id)) => models::get(&invocation, &id).await,
         Ok(Endpoint::Health) => Ok(invocation.json(200, r#"{"status":"ok"}"#)),
         Err(error) => Err(error),
     };

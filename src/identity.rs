@@ -3,8 +3,12 @@
 //! In scope: the order in which a unit is looked for, hashes that stand for it (law 7), and request ids that carry what
 //! late feedback needs and cannot be forged. Out of scope: `sticky_by` itself, which the router evaluates.
 
+use std::borrow::Cow;
+
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sha2::Sha256;
 
 use crate::call::Call;
@@ -45,11 +49,14 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// The unit that the call itself names: `user`, `safety_identifier`, header `x-turnout-user`; then `x-session-id`;
-    /// else the call. A header that is empty is absent. `sticky_by` comes before all of them and is the router's.
+    /// The unit that the call itself names: `user`, `safety_identifier`, Anthropic's `metadata.user_id` (of Claude Code's the
+    /// part before the session), header `x-turnout-user`; then `x-session-id`; else the call. A header that is empty is
+    /// absent. `sticky_by` comes before all of them and is the router's.
     pub fn of<'h>(call: &Call, header: impl Fn(&str) -> Option<&'h str>) -> Unit {
         let present = |name| header(name).filter(|value| !value.is_empty());
-        let user = call.user().or(call.safety_identifier()).or_else(|| present("x-turnout-user"));
+        let user = call.user().or(call.safety_identifier()).map(Cow::Borrowed);
+        let user = user.or_else(|| call.metadata_user_id().map(less_the_session));
+        let user = user.or_else(|| present("x-turnout-user").map(Cow::Borrowed));
         match (user, present("x-session-id")) {
             (Some(user), _) => Unit::user(user),
             (None, Some(session)) => Unit { kind: UnitKind::Session, id: session.to_owned() },
@@ -66,6 +73,35 @@ impl Unit {
     pub fn user_id(&self) -> Option<&str> {
         (self.kind == UnitKind::User).then_some(self.id.as_str())
     }
+}
+
+/// A `metadata.user_id` of Anthropic's as it names a user. Claude Code puts its session there as well: up to version 2.1.77 as
+/// `user_<device>_account_<account>_session_<session>`, since then as JSON. Both give `user_<device>_account_<account>`, so
+/// that an update moves nobody to another variant. Any other id is taken as it is.
+fn less_the_session(user_id: &str) -> Cow<'_, str> {
+    if let Some((user, _session)) = user_id.rsplit_once("_session_")
+        && user.starts_with("user_")
+        && user.contains("_account_")
+    {
+        return Cow::Borrowed(user);
+    }
+    match serde_json::from_str(user_id) {
+        Ok(ClaudeCode { device_id, account_uuid, session_id: _ }) => {
+            Cow::Owned(format!("user_{device_id}_account_{}", account_uuid.unwrap_or_default()))
+        }
+        Err(_) => Cow::Borrowed(user_id),
+    }
+}
+
+/// Claude Code's id, in JSON. What else it holds does not matter.
+#[derive(Deserialize)]
+struct ClaudeCode<'a> {
+    #[serde(borrow)]
+    device_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    account_uuid: Option<Cow<'a, str>>,
+    #[expect(dead_code, reason = "by it such an id is told from an app's own")]
+    session_id: IgnoredAny,
 }
 
 /// What stands for a unit in everything that is stored: 128 bits of a keyed hash.

@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::fields::Field;
+use super::field::Field;
 use super::object::{self, Fault, MOST, Member};
 use super::value::Found;
+use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
 
 /// No more of a caller's own name for a field is repeated to it than this many characters.
@@ -30,20 +31,18 @@ pub(super) struct Piece {
 }
 
 /// The pieces of a body. Errs where it is not one JSON object, or where a field that we read stands twice.
-pub(super) fn pieces(body: &str) -> Result<Vec<Piece>, Error> {
+pub(super) fn pieces(dialect: Dialect, body: &str) -> Result<Vec<Piece>, Error> {
     let members = object::members(body).map_err(|fault| match fault {
         Fault::NotJson(fault) => body_fault(format!("The body is not valid JSON: {fault}.")),
-        Fault::NotAnObject => {
-            body_fault("The body must be a JSON object, such as {\"model\": …, \"messages\": […]}.")
-        }
+        Fault::NotAnObject => body_fault(format!("The body must be a JSON object: {}.", request_in(dialect))),
         Fault::TooMany => body_fault(format!("The body may have at most {MOST} fields at its top level.")),
     })?;
-    refuse_repeated_fields(&members)?;
+    refuse_repeated_fields(dialect, &members)?;
 
     let mut pieces = Vec::with_capacity(members.len());
     for member in &members {
-        match Field::named(&member.name) {
-            Some(Field::ExtraBody) => unfold(body, member, &members, &mut pieces)?,
+        match Field::named(dialect, &member.name) {
+            Some(Field::ExtraBody) => unfold(dialect, body, member, &members, &mut pieces)?,
             field => pieces.push(Piece::new(member, field)),
         }
     }
@@ -55,17 +54,29 @@ pub(super) fn twice(path: &str) -> Error {
     Error::invalid(path, format!("`{path}` is given more than once: keep one of them."))
 }
 
+/// What a body ought to be.
+pub(super) fn request_in(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAi => "a Chat Completions request, such as {\"model\": …, \"messages\": […]}",
+        Dialect::Anthropic => {
+            "a Messages request, such as {\"model\": …, \"max_tokens\": …, \"messages\": […]}"
+        }
+        Dialect::Responses => "a Responses request, such as {\"model\": …, \"input\": …}",
+        Dialect::Gemini => "a generateContent request, such as {\"contents\": […]}",
+    }
+}
+
 /// A fault of the body as a whole.
 pub(super) fn body_fault(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidRequest, message)
 }
 
 /// Only fields that we know: what is merely passed on is the provider's to judge.
-fn refuse_repeated_fields(members: &[Member<'_>]) -> Result<(), Error> {
+fn refuse_repeated_fields(dialect: Dialect, members: &[Member<'_>]) -> Result<(), Error> {
     let mut seen = BTreeSet::new();
-    for field in members.iter().filter_map(|member| Field::named(&member.name)) {
+    for field in members.iter().filter_map(|member| Field::named(dialect, &member.name)) {
         if !seen.insert(field) {
-            return Err(twice(field.name()));
+            return Err(twice(field.name(dialect)));
         }
     }
     Ok(())
@@ -74,13 +85,14 @@ fn refuse_repeated_fields(members: &[Member<'_>]) -> Result<(), Error> {
 /// Adds a literal `extra_body`: its opening, its members and its closing. Here no name may be repeated at all, for moving
 /// its members up must not put a name twice at the top level.
 fn unfold(
+    dialect: Dialect,
     body: &str,
     extra_body: &Member<'_>,
     top_level: &[Member<'_>],
     pieces: &mut Vec<Piece>,
 ) -> Result<(), Error> {
     let whole = Piece::new(extra_body, Some(Field::ExtraBody));
-    let found = Found::new(Cow::Borrowed(Field::ExtraBody.name()), body, &whole.value);
+    let found = Found::new(Cow::Borrowed(Field::ExtraBody.name(dialect)), body, &whole.value);
     if found.is_null() {
         pieces.push(whole);
         return Ok(());
@@ -98,7 +110,7 @@ fn unfold(
         }
         member.span = start + member.span.start..start + member.span.end;
         member.value = start + member.value.start..start + member.value.end;
-        let field = Field::named(&member.name);
+        let field = Field::named(dialect, &member.name);
         // The two objects of metadata are merged, so neither hides the other.
         let shadowed = field != Some(Field::Metadata) && top_level_names.contains(member.name.as_ref());
         pieces.push(Piece { inside: true, shadowed, ..Piece::new(&member, field) });

@@ -48,7 +48,18 @@ pub(super) fn members(text: &str) -> Result<Vec<Member<'_>>, Fault> {
         Category::Data => Fault::TooMany,
         Category::Syntax | Category::Eof | Category::Io => Fault::NotJson(fault),
     })?;
-    Ok(raw.into_iter().map(|(key, value)| member(text, key, value)).collect())
+    Ok(raw.into_iter().map(|(key, value)| located(text, key, value)).collect())
+}
+
+/// The value of the member `name` as it is written; of a repeated one the last, as most readers of JSON have it.
+pub(super) fn value<'a>(text: &'a str, members: &[Member<'_>], name: &str) -> Option<&'a str> {
+    let member = members.iter().rfind(|member| member.name == name)?;
+    text.get(member.value.clone())
+}
+
+/// As [`value`], of an object that is looked into once.
+pub(super) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    value(text, &members(text).ok()?, name)
 }
 
 /// The elements of the array that `text` holds; `None` where it holds something else, or more than `MOST`.
@@ -132,7 +143,7 @@ impl<'de> Deserialize<'de> for RawElements<'de> {
     }
 }
 
-fn member<'a>(text: &'a str, key: &'a str, value: &str) -> Member<'a> {
+fn located<'a>(text: &'a str, key: &'a str, value: &str) -> Member<'a> {
     let key_start = offset(text, key);
     let value_start = offset(text, value);
     let value = value_start..value_start + value.len();

@@ -6,17 +6,31 @@ use super::fields::Fields;
 use super::layout::Piece;
 use super::splice::{self, Overrides, Splice};
 use super::value::UsageAsk;
+use crate::dialect::Dialect;
+use crate::endpoint::Operation;
 use crate::exchange::plan::Asked;
 
 /// A call less its body. Every attempt's splices come of it; they are those of that very body.
 #[derive(Debug)]
 pub struct Outline {
+    pub(super) dialect: Dialect,
+    pub(super) operation: Operation,
     pub(super) pieces: Vec<Piece>,
     pub(super) fields: Fields,
 }
 
 impl Outline {
-    /// The `model` that the caller named; never empty.
+    /// The caller's dialect.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// What the call is to do.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// The model that the caller named, in its body or in its path; never empty.
     pub fn model(&self) -> &str {
         &self.fields.model
     }
@@ -31,14 +45,19 @@ impl Outline {
         self.fields.usage_ask == UsageAsk::Asked
     }
 
-    /// Top-level `user`; empty and null are absent.
+    /// Top-level `user`, whatever the dialect; empty and null are absent.
     pub fn user(&self) -> Option<&str> {
         self.fields.user.as_deref()
     }
 
-    /// Top-level `safety_identifier`; empty and null are absent.
+    /// Top-level `safety_identifier`, whatever the dialect; empty and null are absent.
     pub fn safety_identifier(&self) -> Option<&str> {
         self.fields.safety_identifier.as_deref()
+    }
+
+    /// Anthropic's `metadata.user_id`, as it came; empty and null are absent. Of a literal `extra_body` it is none.
+    pub fn metadata_user_id(&self) -> Option<&str> {
+        self.fields.user_id.as_ref()?.value.as_deref()
     }
 
     /// Metadata for conditions: top-level `metadata`, then `metadata` of a literal `extra_body` over it, per key.
@@ -46,12 +65,19 @@ impl Outline {
         &self.fields.metadata
     }
 
-    /// `store: true`, with which OpenAI takes `metadata`.
+    /// `store: true`, with which OpenAI's Chat Completions take `metadata`.
     pub fn store(&self) -> bool {
         self.fields.store
     }
 
-    /// `max_completion_tokens`, else `max_tokens`; what is no whole number is absent.
+    /// Whether the call goes on from what the provider keeps: `previous_response_id`, `conversation`, or a reference to an
+    /// item in `input`. Another downstream than the one that keeps it does not know it.
+    pub fn refers_to_state(&self) -> bool {
+        self.fields.refers_to_state
+    }
+
+    /// The most tokens of the answer, as each dialect has it (`max_completion_tokens`, else `max_tokens`; `max_output_tokens`;
+    /// `generationConfig.maxOutputTokens`); what is no whole number is absent.
     pub fn max_tokens(&self) -> Option<u64> {
         self.fields.max_completion_tokens.or(self.fields.max_tokens)
     }
@@ -67,8 +93,8 @@ impl Outline {
         &self.fields.asked
     }
 
-    /// The splices that give the outbound body.
+    /// The splices that give the outbound body, for a downstream of the caller's own dialect.
     pub fn splices(&self, overrides: &Overrides<'_>) -> Vec<Splice> {
-        splice::splices(&self.pieces, &self.fields, overrides)
+        splice::splices(self, overrides)
     }
 }

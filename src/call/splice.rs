@@ -7,18 +7,23 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::fields::{Field, Fields};
+use super::field::Field;
 use super::layout::Piece;
-use super::value::UsageAsk;
+use super::outline::Outline;
+use super::value::{UsageAsk, UserId};
+use crate::dialect::Dialect;
+use crate::endpoint::Operation;
 
 /// What is to be different in the body that goes out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides<'a> {
-    /// The model name that the downstream knows; always spliced.
+    /// The model name that the downstream knows; always spliced where the body names a model (Gemini's is in the URL).
     pub model: &'a str,
-    /// Ask for a usage chunk (`stream_options.include_usage`): only where the call streams and did not ask itself.
+    /// Ask for a usage chunk (`stream_options.include_usage`): only of Chat Completions, where the call streams and did not ask
+    /// itself. All others say their usage anyhow.
     pub ask_usage: bool,
-    /// Top-level `metadata` goes on as it is; else it is spliced out (it tells a provider whom one targets, and many refuse it).
+    /// Of Chat Completions, top-level `metadata` goes on as it is; else it is spliced out (it tells a provider whom one targets,
+    /// and many refuse it). Of the other dialects it goes on as far as it is their own: Responses' whole, Anthropic's `user_id`.
     pub forward_metadata: bool,
     /// `models` and `provider` go on: they are the target's own (a direct call to `openrouter`).
     pub forward_routing: bool,
@@ -48,29 +53,36 @@ pub fn apply(body: &[u8], splices: &[Splice]) -> Vec<u8> {
     outbound
 }
 
-/// The splices of a body. `model` always stays, so there is always a piece before what goes at the end.
-pub(super) fn splices(pieces: &[Piece], fields: &Fields, overrides: &Overrides<'_>) -> Vec<Splice> {
-    let usage_ask = (overrides.ask_usage && fields.stream).then_some(&fields.usage_ask);
+/// The splices of a body.
+pub(super) fn splices(outline: &Outline, overrides: &Overrides<'_>) -> Vec<Splice> {
+    let Outline { dialect, pieces, fields, .. } = outline;
+    let asks = overrides.ask_usage && fields.stream && *dialect == Dialect::OpenAi;
+    let usage_ask = asks.then_some(&fields.usage_ask);
     let mut splices = Vec::new();
     let mut stayed: Option<&Piece> = None;
     let mut run: Option<Range<usize>> = None;
     for piece in pieces {
-        if !stays(piece, overrides) {
+        if !stays(outline, piece, overrides) {
             run = Some(run.map_or(piece.span.start, |run| run.start)..piece.span.end);
             continue;
         }
         if let Some(run) = run.take() {
             splices.push(Splice { range: removal(stayed, run, piece), with: String::new() });
         }
-        splices.extend(match piece.field {
-            Some(Field::Model) => Some(replace(&piece.value, Value::from(overrides.model).to_string())),
-            Some(Field::StreamOptions) => usage_ask.and_then(ask_within_stream_options),
-            _ => None,
-        });
+        match piece.field {
+            Some(Field::Model) => {
+                splices.push(replace(&piece.value, Value::from(overrides.model).to_string()));
+            }
+            Some(Field::StreamOptions) => splices.extend(usage_ask.and_then(ask_within_stream_options)),
+            Some(Field::Metadata) => splices.extend(fields.user_id.iter().flat_map(all_but_the_user_id)),
+            _ => {}
+        }
         stayed = Some(piece);
     }
 
-    let last = stayed.map_or(0, |piece| piece.span.end);
+    // What goes at the end takes the comma before it, where anything stays. Only of Gemini's bodies nothing may: every other
+    // has its `model`.
+    let last = stayed.map(|piece| piece.span.end).or(run.as_ref().map(|run| run.start)).unwrap_or_default();
     let end = run.map_or(last, |run| run.end);
     let with = match usage_ask {
         Some(UsageAsk::Absent) => r#","stream_options":{"include_usage":true}"#,
@@ -83,16 +95,36 @@ pub(super) fn splices(pieces: &[Piece], fields: &Fields, overrides: &Overrides<'
 }
 
 /// Whether a piece is in the outbound body. Metadata of a literal `extra_body` is for us alone.
-fn stays(piece: &Piece, overrides: &Overrides<'_>) -> bool {
+fn stays(outline: &Outline, piece: &Piece, overrides: &Overrides<'_>) -> bool {
+    let dialect = outline.dialect;
     !piece.shadowed
         && match piece.field {
             Some(
                 Field::ExtraBody | Field::Fallback | Field::Ignore | Field::Sort | Field::PromptVariables,
             ) => false,
             Some(Field::Models | Field::Provider) => overrides.forward_routing,
-            Some(Field::Metadata) => overrides.forward_metadata && !piece.inside,
+            Some(Field::Metadata) if piece.inside => false,
+            Some(Field::Metadata) => match dialect {
+                Dialect::OpenAi => overrides.forward_metadata,
+                // Who counts tokens is not told whose they are.
+                Dialect::Anthropic => {
+                    outline.fields.user_id.is_some() && outline.operation == Operation::Generate
+                }
+                Dialect::Responses => true,
+                Dialect::Gemini => false,
+            },
+            // Of these dialects they are no fields, and would be refused.
+            Some(Field::User | Field::SafetyIdentifier) => {
+                matches!(dialect, Dialect::OpenAi | Dialect::Responses)
+            }
             _ => true,
         }
+}
+
+/// Anthropic takes no metadata but the user's id.
+fn all_but_the_user_id(user_id: &UserId) -> impl Iterator<Item = Splice> {
+    let others = user_id.others.iter().filter(|others| !others.is_empty());
+    others.map(|others| replace(others, String::new()))
 }
 
 /// What goes when the pieces of `run` go before one that stays: they and the comma after them. Only where `run` closes an

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memmem;
 use serde_json::{Map, Value};
 
 use super::layout::twice;
@@ -32,6 +33,15 @@ pub(super) enum UsageAsk {
     Declined(Range<usize>),
     /// `include_usage` is true.
     Asked,
+}
+
+/// What of its metadata Anthropic takes: `user_id`, or nothing at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct UserId {
+    /// Never empty.
+    pub(super) value: Option<String>,
+    /// The members before it and those after it, with the commas between; empty where there are none.
+    pub(super) others: [Range<usize>; 2],
 }
 
 /// A field's value on its way to be read.
@@ -102,6 +112,48 @@ impl<'a> Found<'a> {
     /// A whole number that is not negative; what else there may be is passed on and unknown to us.
     pub(super) fn whole_number(&self) -> Option<u64> {
         self.text.parse().ok()
+    }
+
+    /// The whole number in the first member that has one of these names; `None` where this is no object or that no number.
+    pub(super) fn whole_number_of(&self, names: &[&str]) -> Option<u64> {
+        let members = object::members(self.text).ok()?;
+        let member = members.iter().find(|member| names.contains(&member.name.as_ref()))?;
+        self.text.get(member.value.clone())?.parse().ok()
+    }
+
+    /// Whether it is a list of Responses' items, one of which is a reference to what the provider keeps.
+    pub(super) fn refers_to_items(&self) -> bool {
+        // Few calls have any, and then a search is a hundredth of the work.
+        let may = ["item_reference", "\\u"]
+            .iter()
+            .any(|hint| memmem::find(self.text.as_bytes(), hint.as_bytes()).is_some());
+        may && object::elements(self.text).unwrap_or_default().into_iter().any(|item| {
+            let kind = object::member(item, "type").and_then(object::lossy_string);
+            kind.as_deref() == Some("item_reference")
+        })
+    }
+
+    /// What of this metadata Anthropic takes; `None` where all that it holds is ours.
+    pub(super) fn user_id(&self) -> Result<Option<UserId>, Error> {
+        if self.is_null() {
+            return Ok(Some(UserId::default()));
+        }
+        let members = self.object()?;
+        if members.is_empty() {
+            return Ok(Some(UserId::default()));
+        }
+        let mut named = members.iter().filter(|member| member.name == "user_id");
+        let Some(member) = named.next() else { return Ok(None) };
+        let path = format!("{}.user_id", self.path);
+        if named.next().is_some() {
+            return Err(twice(&path));
+        }
+        let text = self.text.get(member.value.clone()).unwrap_or_default();
+        let found = Found { path: Cow::Owned(path), text, start: self.start + member.value.start };
+        let (first, last) = (members.first().unwrap_or(member), members.last().unwrap_or(member));
+        let others = [first.span.start..member.span.start, member.span.end..last.span.end];
+        let others = others.map(|other| self.start + other.start..self.start + other.end);
+        Ok(Some(UserId { value: found.filled_string()?, others }))
     }
 
     /// Whether it is a list that is not empty.
@@ -181,7 +233,7 @@ impl<'a> Found<'a> {
         Ok(metadata)
     }
 
-    fn span(&self) -> Range<usize> {
+    pub(super) fn span(&self) -> Range<usize> {
         self.start..self.start + self.text.len()
     }
 

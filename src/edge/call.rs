@@ -27,6 +27,7 @@ use crate::auth::{Caller, KeyDigest, Scope, presented};
 use crate::call::{Call, Outline};
 use crate::decision::{Circumstances, Decision, decide};
 use crate::dialect::Dialect;
+use crate::endpoint::{Ask, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::exchange::plan::{Asked, Failover, plan};
@@ -43,9 +44,9 @@ thread_local! {
 }
 
 /// Answers a model call.
-pub(super) async fn call(invocation: &Rc<Invocation>, dialect: Dialect) -> Response {
+pub(super) async fn call(invocation: &Rc<Invocation>, ask: &Ask) -> Response {
     let _hold = invocation.hold();
-    match accepted(invocation, dialect).await {
+    match accepted(invocation, ask).await {
         Ok((accepted, Some(exchange), journal)) => served(invocation, &accepted, exchange, journal).await,
         Ok((_, None, journal)) => {
             let error = no_route_matched(journal.notes());
@@ -69,13 +70,13 @@ pub(super) struct Accepted {
 /// The call, its attempts (`None` where no route held), and its record.
 async fn accepted(
     invocation: &Rc<Invocation>,
-    dialect: Dialect,
+    ask: &Ask,
 ) -> Result<(Accepted, Option<Exchange>, Journal), Error> {
     // 1.
     let caller = authenticated(invocation).await?;
     // 2.
     let raw = body(invocation).await?;
-    let call = Call::parse(raw.to_vec())?;
+    let call = Call::parse(ask, raw.to_vec())?;
     // 3.
     // A cold isolate reads the gateway and a router that is named by prefix at the same time.
     let warm = async {
@@ -93,9 +94,9 @@ async fn accepted(
         caller.check_model(model)?;
     }
     // 4.
-    let decision = decision(invocation, dialect, &call, router.as_ref().map(|router| &*router.value));
+    let decision = decision(invocation, &call, router.as_ref().map(|router| &*router.value));
     let mut journal =
-        Journal::new(invocation, (dialect, call.stream()), caller.key_id(), router.as_ref(), &decision);
+        Journal::new(invocation, (ask.dialect, call.stream()), caller.key_id(), router.as_ref(), &decision);
     if let Some(fault) = router.as_ref().and_then(|router| router.fault.as_ref()) {
         journal.note(format!("router not as in KV: {fault}"));
     }
@@ -142,7 +143,10 @@ fn exchange(
 /// The caller behind the request's credentials.
 pub(super) async fn authenticated(invocation: &Invocation) -> Result<Caller, Error> {
     let settings = settings(&invocation.env);
-    let keys = presented(|name| invocation.header(name));
+    // Gemini's older clients send the key as `?key=`; nobody else's do.
+    let is_gemini = Endpoint::dialect_of(&invocation.path) == Dialect::Gemini;
+    let query = if is_gemini { invocation.query.as_str() } else { "" };
+    let keys = presented(|name| invocation.header(name), query);
     let digests: Vec<KeyDigest> = keys.iter().map(|key| KeyDigest::of(key)).collect();
     if let Some(admin) = settings.admin
         && digests.iter().any(|digest| admin.matches(digest))
@@ -223,7 +227,7 @@ pub(super) fn models(invocation: &Invocation, caller: &Caller, gateway: &Gateway
     gateway.models().chain(demo.iter().map(|model| model.id.to_owned())).collect()
 }
 
-fn decision(invocation: &Invocation, dialect: Dialect, call: &Call, router: Option<&Router>) -> Decision {
+fn decision(invocation: &Invocation, call: &Call, router: Option<&Router>) -> Decision {
     let Some(router) = router else {
         let unit = Unit::of(call, |name| invocation.header(name));
         return Decision { unit, assigned: None, notes: Vec::new() };
@@ -232,7 +236,6 @@ fn decision(invocation: &Invocation, dialect: Dialect, call: &Call, router: Opti
     let circumstances = Circumstances {
         call,
         path: &invocation.path,
-        dialect,
         headers: all_headers.as_ref().unwrap_or(&invocation.headers),
         origin: &invocation.origin,
         now: invocation.started,

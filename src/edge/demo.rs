@@ -8,6 +8,8 @@ use super::invocation::Invocation;
 use super::upstream::Allowance;
 use crate::call::Call;
 use crate::demo::{Answer, DemoRequest};
+use crate::dialect::Dialect;
+use crate::endpoint::Ask;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::DEMO;
 
@@ -28,7 +30,9 @@ pub(super) fn answer(
     asked_usage: bool,
 ) -> Promise {
     // Its body was read before, and was let go of since; it is well formed.
-    let Ok(call) = Call::parse(raw.to_vec()) else { return Promise::reject(&JsValue::NULL) };
+    let Ok(call) = Call::parse(&Ask::of(Dialect::OpenAi), raw.to_vec()) else {
+        return Promise::reject(&JsValue::NULL);
+    };
     let request = DemoRequest {
         model,
         messages: &call.messages(),

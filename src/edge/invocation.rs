@@ -35,6 +35,8 @@ pub(super) struct Invocation {
     pub(super) random: [u64; 2],
     pub(super) method: String,
     pub(super) path: String,
+    /// Without its question mark. It may hold the caller's key.
+    pub(super) query: String,
     pub(super) origin: Origin,
     /// Those that handling a call may need; names in lower case.
     pub(super) headers: Vec<(String, String)>,
@@ -49,7 +51,8 @@ impl Invocation {
         let started = line().parse().unwrap_or_default();
         let random = [line().parse().unwrap_or_default(), line().parse().unwrap_or_default()];
         let method = line().to_owned();
-        let path = path_of(line()).to_owned();
+        let (path, query) = path_and_query(line());
+        let (path, query) = (path.to_owned(), query.to_owned());
         let mut known = || Some(line().to_owned()).filter(|value| !value.is_empty());
         let origin = Origin {
             country: known(),
@@ -60,7 +63,7 @@ impl Invocation {
             timezone: known(),
         };
         let headers = pairs(&mut lines);
-        Invocation { request, env, ctx, started, random, method, path, origin, headers }
+        Invocation { request, env, ctx, started, random, method, path, query, origin, headers }
     }
 
     /// The first header of that lower-case name.
@@ -145,9 +148,10 @@ pub(super) async fn resolved(promise: Promise) -> Result<JsValue, JsValue> {
     JsFuture::from(promise).await
 }
 
-/// The path of a URL, without its query.
-fn path_of(url: &str) -> &str {
+/// The path of a URL, and its query.
+fn path_and_query(url: &str) -> (&str, &str) {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     let path = after_scheme.find('/').and_then(|start| after_scheme.get(start..)).unwrap_or("/");
-    path.split(['?', '#']).next().unwrap_or(path)
+    let path = path.split('#').next().unwrap_or(path);
+    path.split_once('?').unwrap_or((path, ""))
 }

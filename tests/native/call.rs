@@ -7,13 +7,16 @@ mod reading;
 mod splicing;
 
 use turnout::call::{Call, Overrides, apply};
+use turnout::dialect::Dialect;
+use turnout::endpoint::Ask;
 
 /// What most cases send on to: another model, and nothing else asked for.
 const TO_M: Overrides<'static> =
     Overrides { model: "m", ask_usage: false, forward_metadata: false, forward_routing: false };
 
 fn parse(body: &str) -> Call {
-    Call::parse(body.as_bytes().to_vec()).unwrap_or_else(|fault| panic!("{fault:?} of {body}"))
+    Call::parse(&Ask::of(Dialect::OpenAi), body.as_bytes().to_vec())
+        .unwrap_or_else(|fault| panic!("{fault:?} of {body}"))
 }
 
 fn outbound(call: &Call, overrides: &Overrides<'_>) -> String {

@@ -5,6 +5,7 @@ use turnout::assignment::uniform;
 use turnout::call::Call;
 use turnout::decision::{Circumstances, Decision, Origin, decide};
 use turnout::dialect::Dialect;
+use turnout::endpoint::Ask;
 use turnout::identity::UnitKind;
 use turnout::router::{Router, parse};
 use turnout::shelf::summary;
@@ -19,7 +20,8 @@ fn router(name: &str, document: &str) -> Router {
 
 /// Decides a call with these further fields (`,"user":"u"`), headers and draw.
 fn decided(router: &Router, fields: &str, headers: &[(&str, &str)], random: u64) -> Decision {
-    let call = Call::parse(format!(r#"{{"model":"m"{fields}}}"#).into_bytes()).unwrap();
+    let call =
+        Call::parse(&Ask::of(Dialect::OpenAi), format!(r#"{{"model":"m"{fields}}}"#).into_bytes()).unwrap();
     let headers: Vec<(String, String)> =
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let origin = Origin { country: Some("CZ".into()), asn: Some(64_500), ..Origin::default() };
@@ -28,7 +30,6 @@ fn decided(router: &Router, fields: &str, headers: &[(&str, &str)], random: u64)
         &Circumstances {
             call: &call,
             path: "/v1/chat/completions",
-            dialect: Dialect::OpenAi,
             headers: &headers,
             origin: &origin,
             now: 1_766_000_000_123,

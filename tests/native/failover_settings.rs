@@ -3,6 +3,8 @@
 use std::rc::Rc;
 
 use turnout::call::Call;
+use turnout::dialect::Dialect;
+use turnout::endpoint::Ask;
 use turnout::exchange::plan::Failover;
 use turnout::exchange::policy::{Policy, Triggers};
 use turnout::router::{Choice, Router, parse};
@@ -19,13 +21,13 @@ fn everywhere(settings: &str) -> Vec<(&'static str, Result<Policy, Vec<String>>)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     let request = |body: String| {
-        Call::parse(body.into_bytes()).map(|call| Policy::default().tuned(&call.asked().tuning)).map_err(
-            |error| {
+        Call::parse(&Ask::of(Dialect::OpenAi), body.into_bytes())
+            .map(|call| Policy::default().tuned(&call.asked().tuning))
+            .map_err(|error| {
                 let path = error.param.unwrap();
                 let message = error.message.strip_prefix(&format!("`{path}` ")).unwrap().to_owned();
                 vec![format!("{path}: {message}")]
-            },
-        )
+            })
     };
     let member = format!(r#""failover": {settings}, "#);
     vec![
@@ -282,8 +284,11 @@ fn failovers(router: &Router) -> [Rc<Failover>; 2] {
 fn a_request_goes_over_the_route_and_the_route_over_the_defaults() {
     let deadline = |defaults: &str, route: &str, request: &str| {
         let [failover, _] = failovers(&router(defaults, route, ""));
-        let call =
-            Call::parse(format!(r#"{{"model":"turnout/r","fallback":{request}}}"#).into_bytes()).unwrap();
+        let call = Call::parse(
+            &Ask::of(Dialect::OpenAi),
+            format!(r#"{{"model":"turnout/r","fallback":{request}}}"#).into_bytes(),
+        )
+        .unwrap();
         let policy = failover.policy.tuned(&call.asked().tuning);
         (policy.deadline_ms, policy.attempts)
     };
@@ -324,7 +329,7 @@ fn requests_do_not_name_other_variants() {
             "extra_body.fallback.acrossVariants",
         ),
     ] {
-        let error = Call::parse(body.as_bytes().to_vec()).unwrap_err();
+        let error = Call::parse(&Ask::of(Dialect::OpenAi), body.as_bytes().to_vec()).unwrap_err();
         assert_eq!(error.param.as_deref(), Some(path));
         assert!(error.message.contains("is a setting of routers and not of requests"), "{}", error.message);
     }

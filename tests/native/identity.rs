@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 use serde::Deserialize;
 use turnout::call::Call;
+use turnout::dialect::Dialect;
+use turnout::endpoint::Ask;
 use turnout::identity::{Keys, RequestStamp, Unit, UnitKind, reference};
 
 #[derive(Deserialize)]
@@ -38,7 +40,7 @@ fn a_call_without_a_unit_has_no_hash() {
 /// What unit a body and headers give, as `kind:id`.
 fn check(body: &str, headers: &[(&str, &str)], expected: &str) {
     let body = format!(r#"{{"model":"m"{body}}}"#);
-    let call = Call::parse(body.clone().into_bytes()).unwrap();
+    let call = Call::parse(&Ask::of(Dialect::OpenAi), body.clone().into_bytes()).unwrap();
     let unit =
         Unit::of(&call, |name| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value));
     assert_eq!(format!("{}:{}", unit.kind.as_str(), unit.id), expected, "{body} {headers:?}");

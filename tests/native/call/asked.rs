@@ -1,6 +1,8 @@
 //! What a call asks of failover: `models`, `ignore`, `fallback`. The settings themselves are tried in `failover_settings`.
 
 use turnout::call::Call;
+use turnout::dialect::Dialect;
+use turnout::endpoint::Ask;
 use turnout::exchange::plan::Asked;
 use turnout::exchange::policy::Tuning;
 
@@ -81,7 +83,11 @@ fn what_cannot_be_acted_on_is_refused_with_its_path() {
         (&large, "fallback", "may take at most 4096 bytes"),
         (&deep, "fallback", "cannot be read: recursion limit exceeded"),
     ] {
-        let error = Call::parse(format!(r#"{{"model":"turnout/r",{fields}}}"#).into_bytes()).unwrap_err();
+        let error = Call::parse(
+            &Ask::of(Dialect::OpenAi),
+            format!(r#"{{"model":"turnout/r",{fields}}}"#).into_bytes(),
+        )
+        .unwrap_err();
         assert_eq!(error.param.as_deref(), Some(param), "{}", error.message);
         assert!(error.message.contains(part) && error.message.len() < 200, "{}", error.message);
     }

@@ -1,12 +1,14 @@
 //! What is refused, naming the field and what to do.
 
 use turnout::call::Call;
+use turnout::dialect::Dialect;
+use turnout::endpoint::Ask;
 use turnout::error::ErrorKind;
 
 /// A body, the field that the error names, and parts of its message.
 fn check(body: &[u8], param: Option<&str>, parts: &[&str]) {
     let shown = String::from_utf8_lossy(body.get(..200).unwrap_or(body));
-    let error = Call::parse(body.to_vec()).expect_err(&shown);
+    let error = Call::parse(&Ask::of(Dialect::OpenAi), body.to_vec()).expect_err(&shown);
     assert_eq!(
         (error.kind, error.param.as_deref()),
         (ErrorKind::InvalidRequest, param),
@@ -41,7 +43,7 @@ fn bodies_that_are_no_json_object() {
     for (body, part) in cases {
         check(body, None, &[part]);
     }
-    let error = Call::parse(b"\"secret\"".to_vec()).unwrap_err();
+    let error = Call::parse(&Ask::of(Dialect::OpenAi), b"\"secret\"".to_vec()).unwrap_err();
     assert!(!error.message.contains("secret"), "no error repeats what was sent: {}", error.message);
 }
 
@@ -126,7 +128,7 @@ fn metadata_is_bounded() {
     let bytes = |count: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(count - 8));
 
     for fits in [keys(64), levels(8), bytes(16 * 1024)] {
-        Call::parse(with(&fits)).unwrap();
+        Call::parse(&Ask::of(Dialect::OpenAi), with(&fits)).unwrap();
     }
     let limits = "at most 64 keys, 16384 bytes of JSON and 8 levels";
     for (metadata, part) in [
@@ -155,6 +157,10 @@ fn members_are_bounded() {
         &["at most 16384"],
     );
     let messages = "{},".repeat(20_000);
-    let call = Call::parse(format!(r#"{{"model":"a","messages":[{messages}{{}}]}}"#).into_bytes()).unwrap();
+    let call = Call::parse(
+        &Ask::of(Dialect::OpenAi),
+        format!(r#"{{"model":"a","messages":[{messages}{{}}]}}"#).into_bytes(),
+    )
+    .unwrap();
     assert_eq!(call.messages(), serde_json::json!([]), "so many messages are not looked at");
 }

@@ -9,6 +9,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use turnout::call::{Call, Overrides, apply};
+use turnout::dialect::Dialect;
+use turnout::endpoint::Ask;
 
 /// Fields with a meaning, and values that each may have.
 const FIELDS: [(&str, &[&str]); 17] = [
@@ -246,7 +248,7 @@ proptest! {
 
     #[test]
     fn the_outbound_body_is_the_callers_with_the_named_splices(body in body(), overrides in overrides()) {
-        let call = Call::parse(body.clone().into_bytes()).unwrap();
+        let call = Call::parse(&Ask::of(Dialect::OpenAi), body.clone().into_bytes()).unwrap();
         let splices = call.splices(&overrides);
         let outbound = String::from_utf8(apply(body.as_bytes(), &splices)).unwrap();
 
@@ -254,7 +256,7 @@ proptest! {
         // Where we ask for usage, `stream_options` is compared by value, once it is seen to ask.
         let mut members = ordered(&outbound);
         if overrides.ask_usage && call.stream() {
-            prop_assert!(Call::parse(outbound.clone().into_bytes()).unwrap().asks_usage());
+            prop_assert!(Call::parse(&Ask::of(Dialect::OpenAi), outbound.clone().into_bytes()).unwrap().asks_usage());
             let (_, options) = members.iter_mut().find(|(name, _)| name == "stream_options").unwrap();
             *options = asking(options);
         }
@@ -289,7 +291,7 @@ proptest! {
     fn a_body_cut_short_is_refused(body in body()) {
         let bytes = body.trim_end().as_bytes();
         for end in 0..bytes.len() {
-            prop_assert!(Call::parse(bytes[..end].to_vec()).is_err(), "{end} of {body}");
+            prop_assert!(Call::parse(&Ask::of(Dialect::OpenAi), bytes[..end].to_vec()).is_err(), "{end} of {body}");
         }
     }
 
@@ -316,7 +318,7 @@ proptest! {
 
 /// Reads everything of what may be a body; if it is one, the outbound body must be JSON.
 fn read_all(bytes: Vec<u8>, overrides: &Overrides<'_>) -> Result<(), TestCaseError> {
-    let Ok(call) = Call::parse(bytes) else { return Ok(()) };
+    let Ok(call) = Call::parse(&Ask::of(Dialect::OpenAi), bytes) else { return Ok(()) };
     call.messages();
     call.has_images();
     let outbound = apply(call.body(), &call.splices(overrides));

@@ -1,0 +1,88 @@
+//! What a client is told that asked for a path that there is not: the likeliest mistake, then what there is.
+
+use super::{KNOWN, METHODS};
+use crate::error::{Error, ErrorKind};
+
+/// Below this share of common letters (`strsim::normalized_damerau_levenshtein`) a known path is no likely typo.
+const SIMILAR: f64 = 0.6;
+
+/// No more of a caller's path is repeated to it than this many characters.
+const SHOWN_PATH: usize = 80;
+
+/// Where the examples say that the worker is.
+const EXAMPLE: &str = "https://turnout.example.workers.dev";
+
+pub(super) fn not_found(path: &str) -> Error {
+    let known: Vec<_> = KNOWN.iter().map(|(methods, known)| format!("{methods} {known}")).collect();
+    let hint = base_url_hint(path).or_else(|| method_hint(path)).or_else(|| nearest_hint(path));
+    let hint = hint.unwrap_or_default();
+    let message = format!("There is nothing at {}.{hint} Known: {}.", shown(path), known.join(", "));
+    Error::new(ErrorKind::NotFound, message)
+}
+
+/// A path as it is repeated to its caller: cut, for it may be as long as a URL can be.
+pub(super) fn shown(path: &str) -> String {
+    match path.char_indices().nth(SHOWN_PATH) {
+        Some((cut, _)) => format!("`{}…`", path.get(..cut).unwrap_or_default()),
+        None => format!("`{path}`"),
+    }
+}
+
+/// For a path that ends as one of ours but begins otherwise: the client's base URL is to blame, and this is the right one.
+fn base_url_hint(path: &str) -> Option<String> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if let Some(base) = gemini_base(path) {
+        return (base != "/v1beta").then(|| advice(base, "/v1beta", "/v1beta/models/…"));
+    }
+    let (base, end) = ["/messages/count_tokens", "/messages", "/responses", "/chat/completions", "/models"]
+        .iter()
+        .find_map(|end| Some((before(end, path)?, *end)))?;
+    (base != "/v1").then(|| advice(base, "/v1", &format!("/v1{end}")))
+}
+
+/// What is wrong with a base URL that brought a call to `base` instead of `version`. Some clients put the version there
+/// themselves, so that what counts is where their calls come to.
+fn advice(base: &str, version: &str, wanted: &str) -> String {
+    let fault = match base.strip_prefix(version) {
+        _ if base.is_empty() => format!("leaves out `{version}`"),
+        Some(rest) if rest == version => format!("has `{version}` twice"),
+        _ => format!("ends in {}", shown(base)),
+    };
+    let or = match wanted {
+        "/v1/chat/completions" | "/v1/responses" | "/v1/models" => "",
+        // The official clients of these dialects add the version.
+        _ => " (or by nothing, where the client adds that itself)",
+    };
+    format!(
+        " Your client's base URL {fault}: set it to this worker's address followed by `{version}`{or}, as in \
+         `{EXAMPLE}{version}`, so that its calls come to `{wanted}`."
+    )
+}
+
+/// What stands before `/models/{model}:{method}` in a path.
+fn gemini_base(path: &str) -> Option<&str> {
+    let (resource, method) = path.rsplit_once(':')?;
+    let served = METHODS.get(..2)?.contains(&method);
+    served.then(|| resource.split_once("/models/").map(|(base, _)| base))?
+}
+
+/// What stands before `end` in a path, where nothing or only a model's id comes after it.
+fn before<'a>(end: &str, path: &'a str) -> Option<&'a str> {
+    let (base, after) = path.rsplit_once(end)?;
+    (after.is_empty() || end == "/models" && after.starts_with('/')).then_some(base)
+}
+
+/// For a method of Gemini's that is not served.
+fn method_hint(path: &str) -> Option<String> {
+    let (_, method) = path.rsplit_once(':').filter(|(_, method)| METHODS.contains(method))?;
+    Some(format!(
+        " `:{method}` is not served; of Gemini's methods, `:generateContent` and `:streamGenerateContent` are."
+    ))
+}
+
+fn nearest_hint(path: &str) -> Option<String> {
+    let path = path.to_ascii_lowercase();
+    let alike = |known: &str| strsim::normalized_damerau_levenshtein(&path, known);
+    let (_, nearest) = KNOWN.iter().max_by(|(_, one), (_, other)| alike(one).total_cmp(&alike(other)))?;
+    (alike(nearest) >= SIMILAR).then(|| format!(" Did you mean {nearest}?"))
+}

@@ -104,7 +104,7 @@ async function single({ url, key, kind, bytes, model }) {
 async function lockstep({ url, key, kind, model, upstream, contentEvents }) {
   const acknowledge = () => http.request(`${upstream}/acknowledge`, { method: "POST", agent }, (response) => response.resume()).end();
   let received = "";
-  let acknowledged = 0;
+  let acknowledged = 1; // the first event is followed by the second without being asked
   const onData = (part) => {
     received += part;
     for (const seen = received.split("\n\n").length - 1; acknowledged < seen; acknowledged += 1) acknowledge();

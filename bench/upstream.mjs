@@ -45,6 +45,8 @@ function sendStream(response, list) {
     acknowledged = () => {
       if (next < list.length && !send()) response.end();
     };
+    // The first event says only who speaks; a gateway that holds a stream until it says something passes it with the second.
+    send();
     send();
   }
 }

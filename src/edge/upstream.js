@@ -85,13 +85,14 @@ export function heed(names) {
 export function exchange(request, streamed, budget, mayOutlive, url, headers, body, ranges, replacements) {
   const patience = new Patience(request, budget, mayOutlive);
   if (patience.over !== undefined) return Promise.reject(patience.over);
-  return received(patience, streamed, fetch(url, {
+  const init = {
     method: "POST",
     headers: fields(headers),
     body: spliced(body, ranges, replacements),
     redirect: "manual",
-    signal: patience.controller?.signal,
-  }));
+  };
+  if (patience.controller !== undefined) init.signal = patience.controller.signal;
+  return received(patience, streamed, fetch(url, init));
 }
 
 // What `exchange` resolves to, of a response that is at hand, after so many milliseconds.

@@ -21,4 +21,14 @@ export const TTFT_CASE = { name: "ttft", title: "time to first token", kind: "as
 /** From the start of the process to the end of its first answer. */
 export const START_CASE = { name: "start", title: "start to first answer", kind: "plain", bytes: KB, samples: 9, quick: 3 };
 
-export const CASE_NAMES = [...CPU_CASES.map(({ name }) => name), TTFT_CASE.name, START_CASE.name];
+/**
+ * One of two targets dead, one call at a time: what a call that failed over costs beyond a healthy one and the failure by itself, at the
+ * median. `dead` is the downstream that fails; each call names another of its models, so that no circuit comes to leave it alone.
+ */
+export const FAILOVER_CASES = [
+  { name: "failover-refused", title: "connections refused", dead: "refused" },
+  { name: "failover-reset", title: "connections reset, and opened once more", dead: "reset" },
+  { name: "failover-503", title: "503", dead: "down" },
+].map((test) => ({ kind: "plain", bytes: KB, calls: 2000, quick: 200, aimMs: 5, ...test }));
+
+export const CASE_NAMES = [...CPU_CASES, TTFT_CASE, START_CASE, ...FAILOVER_CASES].map(({ name }) => name);

@@ -22,11 +22,12 @@ function prompt(bytes) {
 
 /**
  * The body of one call. `bytes` is its size, `user` its unit; `usage` asks for the usage chunk itself.
- * Metadata and user are what conditions and assignment read.
+ * Metadata and user are what conditions and assignment read; `models` are what may stand in for the model.
  */
-export function callBody({ model, bytes, stream, usage, user }) {
+export function callBody({ model, models, bytes, stream, usage, user }) {
   const messages = [{ role: "system", content: "You are a signalman. Answer briefly." }];
   const body = { model, messages, temperature: 0.7, user, metadata: { plan: "pro", language: "es" } };
+  if (models) body.models = models;
   if (stream) body.stream = true;
   if (usage) body.stream_options = { include_usage: true };
   const left = bytes - JSON.stringify(body).length;

@@ -18,8 +18,14 @@ export function workerdVersion() {
 /** How long a gateway may take until it listens, in milliseconds. */
 const START_LIMIT_MS = 20_000;
 
-/** What is in KV: a router with a CEL route of two variants, and the upstream as the downstream of its models. */
-function documents(upstreamPort) {
+/** The base URLs of the downstreams that fail, by id. */
+export function deadEnds({ port, closedPort }) {
+  const origin = `http://127.0.0.1:${port}`;
+  return { refused: `http://127.0.0.1:${closedPort}/v1`, reset: `${origin}/reset/v1`, down: `${origin}/down/v1` };
+}
+
+/** What is in KV: a router with a CEL route of two variants, the upstream as the downstream of its models, and those that fail. */
+function documents(upstream) {
   const variant = (variant_id, model_id, weight) => ({ variant: { variant_id, model_id }, weight });
   const router = {
     name: "routers/bench",
@@ -36,11 +42,12 @@ function documents(upstreamPort) {
       {
         id: "openai",
         name: "Bench upstream",
-        base_url: `http://127.0.0.1:${upstreamPort}/v1`,
+        base_url: `http://127.0.0.1:${upstream.port}/v1`,
         api_key: "upstream-key",
         api_formats: ["openai"],
         output_model_ids: ["model-a", "model-b", "model-default"],
       },
+      ...Object.entries(deadEnds(upstream)).map(([id, base_url]) => ({ id, base_url, api_key: "upstream-key", api_formats: ["openai"], output_model_ids: [] })),
     ],
     rules: [],
   };
@@ -109,7 +116,7 @@ const config :Workerd.Config = (
 }
 
 /** Lays out config and modules in a directory of their own; answers with the directory, which the caller removes. */
-function prepare(worker, upstreamPort) {
+function prepare(worker, upstream) {
   const { main, files, from } = workerModules(worker);
   const directory = mkdtempSync(path.join(tmpdir(), "turnout-bench-"));
   for (const file of files) {
@@ -125,21 +132,21 @@ function prepare(worker, upstreamPort) {
     ...settings.vars,
     ADMIN_KEY,
     UNIT_HASH_KEY: "bench-unit-hash-key",
-    UPSTREAM: `http://127.0.0.1:${upstreamPort}/v1/chat/completions`,
+    UPSTREAM: `http://127.0.0.1:${upstream.port}/v1/chat/completions`,
   };
-  const config = capnp({ modules: ["bench-entry.js", ...files], bindings, settings, kvDocuments: documents(upstreamPort) });
+  const config = capnp({ modules: ["bench-entry.js", ...files], bindings, settings, kvDocuments: documents(upstream) });
   writeFileSync(path.join(directory, "config.capnp"), config);
   return directory;
 }
 
 /** A gateway that listens. `pin` is the command prefix that pins it to its core. */
 export class Gateway {
-  static async start({ name, worker, plainOnly, upstreamPort, pin }) {
+  static async start({ name, worker, plainOnly, upstream, pin }) {
     const gateway = new Gateway();
     gateway.name = name;
     gateway.plainOnly = plainOnly;
     gateway.ours = isOurs(worker);
-    gateway.directory = prepare(worker, upstreamPort);
+    gateway.directory = prepare(worker, upstream);
     const [command, ...args] = [...pin, WORKERD, "serve", path.join(gateway.directory, "config.capnp"), "--control-fd=3"];
     gateway.startedAt = performance.now();
     gateway.child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "pipe"] });

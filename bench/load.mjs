@@ -1,5 +1,5 @@
 // The load generator: a process that makes the calls of one round, checks every answer, and reports times.
-// Told over IPC: `{round}`, `{single}` or `{lockstep}`; answers `{result}` or `{fault}`, a sentence.
+// Told over IPC: `{round}`, `{single}`, `{lockstep}` or `{failover}`; answers `{result}` or `{fault}`, a sentence.
 
 import http from "node:http";
 
@@ -20,13 +20,13 @@ const IDLE_LIMIT_MS = 2_000;
 const agent = new http.Agent({ keepAlive: true, maxSockets: 256, maxFreeSockets: 256, timeout: IDLE_LIMIT_MS });
 
 /** Makes one call; `onData` sees each part as it arrives. Answers with status, body and the times of first and last byte. */
-function call(url, key, body, onData = () => {}) {
+function call(url, key, body, { onData = () => {}, more = {} } = {}) {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
-    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json", "content-length": Buffer.byteLength(body), ...more };
     const request = http.request(url, { method: "POST", agent, headers }, (response) => {
       const parts = [];
-      const seen = { status: response.statusCode, startedAt, firstAt: 0, lastAt: 0, arrivals: 0 };
+      const seen = { status: response.statusCode, headers: response.headers, startedAt, firstAt: 0, lastAt: 0, arrivals: 0 };
       response.on("data", (part) => {
         seen.lastAt = performance.now();
         seen.firstAt ||= seen.lastAt;
@@ -112,11 +112,54 @@ async function lockstep({ url, key, kind, model, upstream, contentEvents }) {
     if (kind === "unasked" && received.includes('"finish_reason":"stop"') && !received.includes("[DONE]")) acknowledge();
   };
   const body = callBody({ model, bytes: 1024, stream: true, usage: kind === "asked", user: "user-1" });
-  const answer = await call(url, key, body, onData);
+  const answer = await call(url, key, body, { onData });
   return { paths: [checkAnswer(answer, expectedStreams(kind === "asked", contentEvents))] };
 }
 
-const COMMANDS = { round, single, lockstep };
+/**
+ * `calls` calls that fail over from the downstream `dead`, each beside one to the healthy target alone; and what a bare worker,
+ * `fetcher`, takes with a call to the dead end and without: all times in milliseconds, how many of the first were answered right, and how
+ * often those met the failure.
+ */
+async function failover({ url, key, kind, bytes, calls, dead, deadEnd, fetcher }) {
+  const healthy = "openai/model-a";
+  const right = expected(kind);
+  const body = (model, rest) => callBody({ model, bytes, stream: kind !== "plain", usage: kind === "asked", user: "user-1", ...rest });
+  const times = { healthyMs: [], failedOverMs: [], withMs: [], withoutMs: [] };
+  let succeeded = 0;
+  let failures = 0;
+  const timed = async (times, attempt) => {
+    const startedAt = performance.now();
+    const answer = await attempt();
+    times.push(performance.now() - startedAt);
+    return answer;
+  };
+  const one = {
+    healthy: async () => checkAnswer(await timed(times.healthyMs, () => call(url, key, body(healthy))), right),
+    failedOver: async (at) => {
+      const answer = await timed(times.failedOverMs, () => call(url, key, body(`${dead}/model-${at}`, { models: [healthy] })));
+      checkAnswer(answer, right);
+      const attempts = answer.headers["x-turnout-attempts"] ?? "";
+      demand(attempts.startsWith(`${dead}/model-${at}:`) && attempts.includes(`,${healthy}:200:`), `this did not fail over: ${attempts}`);
+      succeeded += 1;
+      failures += attempts.split(",").length - 1;
+    },
+    with: () => timed(times.withMs, () => call(fetcher, key, body("model"), { more: { "x-dead-end": `${deadEnd}/chat/completions` } })),
+    without: () => timed(times.withoutMs, () => call(fetcher, key, body("model"))),
+  };
+  for (let at = 0; at < calls; at += 1) {
+    // Turn and turn about, so that none always comes after the same one.
+    const order = Object.keys(one);
+    for (const name of at % 2 ? order.toReversed() : order) {
+      const fault = await one[name](at).then(() => null, (error) => error);
+      if (fault && name !== "failedOver") throw fault;
+      if (fault && succeeded === 0) throw fault;
+    }
+  }
+  return { ...times, succeeded, failures };
+}
+
+const COMMANDS = { round, single, lockstep, failover };
 
 process.on("message", async (message) => {
   const [name, parameters] = Object.entries(message)[0];

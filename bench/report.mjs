@@ -41,6 +41,28 @@ export function cpuTable(results) {
   return lines.join("\n");
 }
 
+/** Two builds of the gateway, round by round. */
+export function againstTable(results) {
+  const lines = [row(["case", "before, CPU per call", "now", "now to before (spread of rounds)"]), row(["---", "--:", "--:", "--:"])];
+  for (const { title, baselineMicros, micros, ratio, ratioLow, ratioHigh } of results) {
+    lines.push(row([title, `${baselineMicros.toFixed(0)} µs`, `${micros.toFixed(0)} µs`, `**${ratio.toFixed(2)}** (${ratioLow.toFixed(2)} – ${ratioHigh.toFixed(2)})`]));
+  }
+  return lines.join("\n");
+}
+
+export function failoverTable(results) {
+  const lines = [
+    row(["one of two targets dead", "worker", "answered", "healthy call", "failed over", "the failure by itself", "added beyond it", "aim", ""]),
+    row(["---", "---", "--:", "--:", "--:", "--:", "--:", "--:", "---"]),
+  ];
+  const ms = (value) => `${value.toFixed(2)} ms`;
+  for (const { title, worker, succeeded, calls, healthyMs, failedOverMs, failures, aloneMs, addedMs, aimMs } of results) {
+    const met = succeeded === calls && addedMs <= aimMs;
+    lines.push(row([title, worker, `${succeeded} of ${calls}`, ms(healthyMs), ms(failedOverMs), `${failures.toFixed(1)} × ${ms(aloneMs)}`, `**${ms(addedMs)}**`, `≤ ${ms(aimMs)}`, met ? "met" : "MISSED"]));
+  }
+  return lines.join("\n");
+}
+
 export function clockTable(results) {
   const lines = [row(["wall clock (noise on a shared machine)", "worker", "median", "added at the median", "p99"]), row(["---", "---", "--:", "--:", "--:"])];
   for (const { title, worker, medianMs, addedMs, p99Ms } of results) {

@@ -1,10 +1,11 @@
-// The side-by-side benchmark: `node bench/run.mjs [--quick] [--case NAME]… [--worker FILE|DIR]… [--json FILE]`.
+// The side-by-side benchmark: `node bench/run.mjs [--quick] [--case NAME]… [--worker FILE|DIR]… [--against DIR] [--json FILE]`.
 //
 // Measures CPU time per call of a gateway's process, as a multiple of a five-line passthrough worker's (workers/passthrough.js). Each
 // contender is a plain `workerd serve` pinned to one core; upstream and load generator are processes on another. Contenders take turns
 // round by round, so that noise meets all alike. Every answer is compared with what the upstream sent; a paced stream must arrive as it
 // was sent; a gateway of ours must have written a record a call and asked for usage where the case says so. Anything else ends the run.
-// Without --worker: the built worker (build/) and workers/pick.js. Linux only (/proc). Not measured: `wrangler dev`, which costs far more.
+// Without --worker: the built worker (build/) and workers/pick.js. With --against: a build of before takes part, and a table compares the
+// first worker with it. Linux only (/proc). Not measured: `wrangler dev`, which costs far more.
 
 import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
@@ -13,13 +14,16 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-import { CASE_NAMES, CPU_CASES, START_CASE, TTFT_CASE } from "./cases.mjs";
+import { CASE_NAMES, CPU_CASES, FAILOVER_CASES, START_CASE, TTFT_CASE } from "./cases.mjs";
 import { streamEvents } from "./chat.mjs";
-import { ADMIN_KEY, Gateway, workerdVersion } from "./gateway.mjs";
-import { clockTable, compare, cpuTable, median, quantile } from "./report.mjs";
+import { ADMIN_KEY, Gateway, deadEnds, workerdVersion } from "./gateway.mjs";
+import { againstTable, clockTable, compare, cpuTable, failoverTable, median, quantile } from "./report.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const BASELINE = { name: "passthrough", worker: path.join(HERE, "workers", "passthrough.js") };
+/** Tells what a failure costs by itself. */
+const FETCHER = { name: "fetch", worker: path.join(HERE, "workers", "fetch.js") };
+const BEFORE = "before";
 const MODEL = "turnout/bench";
 /** After a round, until what calls left behind (records, polls of a quarter of a second) is done and counted. */
 const SETTLE_MS = { plain: 60, stream: 350 };
@@ -76,7 +80,7 @@ class Bench {
 
   async open() {
     this.upstream = new Helper("upstream.mjs", this.pins.others);
-    this.upstreamPort = (await this.upstream.next()).port;
+    this.ports = await this.upstream.next();
     this.load = new Helper("load.mjs", this.pins.others);
     for (const contender of [BASELINE, ...this.contenders]) this.gateways.push(await this.start(contender));
   }
@@ -87,7 +91,7 @@ class Bench {
   }
 
   start(contender) {
-    return Gateway.start({ ...contender, upstreamPort: this.upstreamPort, pin: this.pins.gateway });
+    return Gateway.start({ ...contender, upstream: this.ports, pin: this.pins.gateway });
   }
 
   close() {
@@ -111,7 +115,7 @@ class Bench {
     for (const gateway of this.gateways) {
       for (const kind of ["asked", "unasked"]) {
         await this.setUpstream({ mode: "lockstep", contentEvents });
-        const upstream = `http://127.0.0.1:${this.upstreamPort}`;
+        const upstream = `http://127.0.0.1:${this.ports.port}`;
         await this.drive(gateway, "lockstep", { kind, upstream, contentEvents }).catch((error) => fail(`event by event (${kind}): ${error.message}`));
       }
     }
@@ -180,6 +184,36 @@ class Bench {
     return clockResults(test, times);
   }
 
+  /** Only of gateways that fail over. */
+  async failoverCase(test) {
+    const fetcher = await this.start(FETCHER);
+    try {
+      return await this.failoverResults(test, fetcher.url);
+    } finally {
+      fetcher.stop();
+    }
+  }
+
+  async failoverResults(test, fetcher) {
+    const results = [];
+    const calls = this.quick ? test.quick : test.calls;
+    for (const gateway of this.gateways.filter(({ ours, name }) => ours && name !== BEFORE)) {
+      await this.setUpstream({ mode: "burst" });
+      const deadEnd = deadEnds(this.ports)[test.dead];
+      const measured = await this.drive(gateway, "failover", { ...test, calls, deadEnd, fetcher });
+      const counts = await this.setUpstream(null);
+      if (test.dead !== "refused" && counts.failures < 2 * calls) fail(`${gateway.name}, ${test.name}: the dead target was called ${counts.failures} times in ${2 * calls} calls`);
+      const [healthyMs, failedOverMs] = [measured.healthyMs, measured.failedOverMs].map(median);
+      const aloneMs = median(measured.withMs) - median(measured.withoutMs);
+      const failures = measured.failures / measured.succeeded;
+      results.push({
+        case: test.name, title: test.title, worker: gateway.name, calls, succeeded: measured.succeeded, aimMs: test.aimMs,
+        healthyMs, failedOverMs, failures, aloneMs, addedMs: failedOverMs - healthyMs - failures * aloneMs,
+      });
+    }
+    return results;
+  }
+
   async startCase(test) {
     const times = new Map([BASELINE, ...this.contenders].map(({ name }) => [name, []]));
     await this.setUpstream({ mode: "burst" });
@@ -214,6 +248,7 @@ function options() {
       quick: { type: "boolean", default: false },
       case: { type: "string", multiple: true, default: [] },
       worker: { type: "string", multiple: true, default: [] },
+      against: { type: "string" },
       json: { type: "string" },
     },
   });
@@ -223,7 +258,8 @@ function options() {
   const built = path.join(HERE, "..", "build");
   const byHand = path.join(HERE, "workers", "pick.js");
   const workers = values.worker.length > 0 ? values.worker : [built, byHand];
-  for (const worker of workers) {
+  const before = values.against === undefined ? [] : [values.against];
+  for (const worker of [...workers, ...before]) {
     if (!existsSync(worker)) fail(`there is no worker at ${worker}: build it first (worker-build --release), or name another with --worker`);
   }
   const contenders = workers.map((worker) => ({
@@ -231,6 +267,7 @@ function options() {
     worker: path.resolve(worker),
     plainOnly: worker === byHand,
   }));
+  contenders.push(...before.map((worker) => ({ name: BEFORE, worker: path.resolve(worker), plainOnly: false })));
   return { ...values, contenders };
 }
 
@@ -240,6 +277,7 @@ async function run() {
   const wanted = ({ name }) => bench.case.length === 0 || bench.case.some((prefix) => name.startsWith(prefix));
   const cpu = [];
   const clock = [];
+  const failover = [];
   const say = (title) => process.stderr.write(`${title} …\n`);
   try {
     await bench.open();
@@ -252,16 +290,28 @@ async function run() {
     }
     if (wanted(TTFT_CASE)) say(TTFT_CASE.title), clock.push(...(await bench.ttftCase(TTFT_CASE)));
     if (wanted(START_CASE)) say(START_CASE.title), clock.push(...(await bench.startCase(START_CASE)));
+    for (const test of FAILOVER_CASES.filter(wanted)) {
+      say(`one of two targets dead: ${test.title}`);
+      failover.push(...(await bench.failoverCase(test)));
+    }
   } finally {
     bench.close();
   }
-  print(bench, cpu, clock);
+  print(bench, { cpu, against: against(cpu, bench.contenders[0].name), clock, failover });
 }
 
-function print(bench, cpu, clock) {
+/** The figures of one worker over those of the build before, where that takes part. */
+function against(cpu, name) {
+  return cpu.filter(({ worker }) => worker === name).flatMap(({ case: test, title, rounds }) => {
+    const before = cpu.find((result) => result.case === test && result.worker === BEFORE);
+    return before ? [{ case: test, title, ...compare(before.rounds, rounds) }] : [];
+  });
+}
+
+function print(bench, { cpu, against, clock, failover }) {
   const machine = `${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores (${bench.pins.note}); ${workerdVersion()}, Node ${process.versions.node}; ${bench.quick ? "quick" : "full"} run, load ${bench.loadAtStart.toFixed(1)} at its start`;
-  process.stdout.write(`${[cpu.length && cpuTable(cpu), clock.length && clockTable(clock), machine].filter(Boolean).join("\n\n")}\n`);
-  if (bench.json) writeFileSync(bench.json, `${JSON.stringify({ machine, cpu, clock }, null, 1)}\n`);
+  process.stdout.write(`${[cpu.length && cpuTable(cpu), against.length && againstTable(against), clock.length && clockTable(clock), failover.length && failoverTable(failover), machine].filter(Boolean).join("\n\n")}\n`);
+  if (bench.json) writeFileSync(bench.json, `${JSON.stringify({ machine, cpu, against, clock, failover }, null, 1)}\n`);
 }
 
 run().catch((error) => {

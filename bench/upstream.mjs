@@ -1,5 +1,6 @@
 // The scripted upstream: a process that answers Chat Completions as the run tells it to, and counts what it was asked.
-// Told and asked over IPC: `{set: manner}` answers `{counts}` of the time before and starts anew.
+// Told and asked over IPC: `{set: manner}` answers `{counts}` of the time before and starts anew. Under `/down` it answers 503, under
+// `/reset` it resets the connection; at `closedPort` nobody listens.
 
 import http from "node:http";
 
@@ -11,7 +12,7 @@ let counts = noCounts();
 let acknowledged = () => {};
 
 function noCounts() {
-  return { calls: 0, bodyBytes: 0, askedForUsage: 0, leftEarly: 0 };
+  return { calls: 0, bodyBytes: 0, askedForUsage: 0, leftEarly: 0, failures: 0 };
 }
 
 const eventLists = new Map();
@@ -65,7 +66,19 @@ function answer(body, response) {
   return sendStream(response, events(asked));
 }
 
+/** A path that fails, and whether it is one. */
+function failed(request, response) {
+  if (request.url.startsWith("/reset/")) request.socket.resetAndDestroy();
+  else if (request.url.startsWith("/down/")) request.resume().once("end", () => response.writeHead(503, { "content-type": "application/json" }).end(DOWN));
+  else return false;
+  counts.failures += 1;
+  return true;
+}
+
+const DOWN = JSON.stringify({ error: { message: "The engine is currently overloaded.", type: "server_error", param: null, code: "overloaded" } });
+
 const server = http.createServer((request, response) => {
+  if (failed(request, response)) return undefined;
   if (request.url === "/acknowledge") {
     response.end();
     return acknowledged();
@@ -76,7 +89,10 @@ const server = http.createServer((request, response) => {
 });
 server.keepAliveTimeout = 60_000;
 server.on("connection", (socket) => socket.setNoDelay(true));
-server.listen(0, "127.0.0.1", () => process.send({ port: server.address().port }));
+const closed = http.createServer().listen(0, "127.0.0.1", () => {
+  const closedPort = closed.address().port;
+  closed.close(() => server.listen(0, "127.0.0.1", () => process.send({ port: server.address().port, closedPort })));
+});
 
 process.on("message", ({ set }) => {
   process.send({ counts });

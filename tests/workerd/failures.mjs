@@ -7,7 +7,7 @@
 //   `alone`      what the caller gets where there is no other target: what `checkFailed` takes
 //   `kinds`      the kinds of calls that it is for, all by default
 //   `settings`   the route's `failover`
-//   `abandoned`  the upstream must see the attempt cancelled, for it would go on for ever
+//   `abandoned`  whether the attempt goes on for ever unless it is cancelled, `(kind) => boolean`
 import { gzipSync } from 'node:zlib';
 import { KINDS } from './stage.mjs';
 import { UPSTREAM_KEY, delta, destroy, drip, event, json, pause, reset, roleChunk, sse, stall } from './upstream.mjs';
@@ -53,6 +53,7 @@ function inBand(value, alone, before = '') {
     scripts: (kind) => [kind === 'whole' ? json(text) : sse([`${before}${event(text)}`, stall])],
     attempts: ['200-in_band_error'],
     alone: { body: text, outcome: 'in_band_error', ...alone },
+    abandoned: (kind) => kind !== 'whole',
   };
 }
 
@@ -63,7 +64,7 @@ function noAnswer(script, kinds = EVERY) {
 
 /** An answer that never comes to say anything. */
 function late(scripts, attempt, kinds = EVERY) {
-  return { kinds, scripts, attempts: [attempt], alone: LATE, settings: IN_TIME, abandoned: true };
+  return { kinds, scripts, attempts: [attempt], alone: LATE, settings: IN_TIME, abandoned: () => true };
 }
 
 export const FAILURES = {
@@ -135,12 +136,14 @@ export const FAILURES = {
     scripts: () => [sse(['event: error\ndata: Overloaded\n\n', stall])],
     attempts: ['200-in_band_error'],
     alone: { status: 502, code: 'upstream_unreachable', outcome: 'in_band_error' },
+    abandoned: () => true,
   },
   'an error too long to be kept': {
     kinds: STREAMS,
     scripts: () => [sse([event(error(503, { message: 'x'.repeat(100_000) })), stall])],
     attempts: ['200-in_band_error'],
     alone: { status: 502, code: 'upstream_unreachable', outcome: 'in_band_error' },
+    abandoned: () => true,
   },
   'a quota that is used up, inside a 200': inBand(error('insufficient_quota'), { ...CREDENTIALS, body: undefined, outcome: 'in_band_error' }),
 

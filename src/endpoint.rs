@@ -21,6 +21,15 @@ pub enum Endpoint {
     Health,
 }
 
+/// What a model call is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Answer.
+    Generate,
+    /// Count the tokens of what would be asked.
+    CountTokens,
+}
+
 const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";
 const HEALTH: &str = "/healthz";

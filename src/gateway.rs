@@ -5,10 +5,12 @@
 
 mod base_url;
 mod document;
+mod formats;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
 use crate::provider::{self, Habits, PROVIDERS, Provider};
@@ -38,8 +40,8 @@ pub struct Downstream {
     pub name: String,
     /// Without trailing slash; of a document's, the host in lower case and no default port.
     pub base_url: String,
-    /// Where Chat Completions are sent. A built-in's may hold `{NAME}`, a variable of the worker.
-    pub chat_url: String,
+    /// What it speaks, each dialect once; never empty.
+    pub spoken: Vec<Spoken>,
     /// What it is called with.
     pub credential: Credential,
     /// What it expects of a request.
@@ -48,6 +50,16 @@ pub struct Downstream {
     pub models: Vec<String>,
     /// Whether it stands in the document, rather than only in the table of built-ins.
     pub configured: bool,
+}
+
+/// A dialect that a downstream speaks, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// Which.
+    pub dialect: Dialect,
+    /// Its endpoints are below this URL, which has no trailing slash and is at the scheme, host and port of `base_url` (law 8).
+    /// A built-in's may hold `{NAME}`, a variable of the worker.
+    pub root: String,
 }
 
 /// What a downstream is called with. `Debug` never shows a literal.
@@ -160,12 +172,35 @@ impl Default for Gateway {
 }
 
 impl Downstream {
+    /// The dialect in which it serves a caller: the caller's own where it speaks it, else the nearest that it speaks.
+    pub fn dialect_for(&self, caller: Dialect) -> Dialect {
+        if self.speaks(caller) {
+            return caller;
+        }
+        let spoken: Vec<Dialect> = self.spoken.iter().map(|spoken| spoken.dialect).collect();
+        caller.nearest(&spoken).unwrap_or(caller)
+    }
+
+    /// Whether it speaks a dialect.
+    pub fn speaks(&self, dialect: Dialect) -> bool {
+        self.root_of(dialect).is_some()
+    }
+
+    /// The URL that a dialect's endpoints are below, where it is spoken.
+    pub fn root_of(&self, dialect: Dialect) -> Option<&str> {
+        self.spoken.iter().find(|spoken| spoken.dialect == dialect).map(|spoken| spoken.root.as_str())
+    }
+
     fn builtin(provider: &Provider) -> Downstream {
+        let spoken = provider.spoken.iter().map(|dialect| Spoken {
+            dialect: *dialect,
+            root: format!("https://{}{}", provider.host(), provider.path_of(*dialect).unwrap_or_default()),
+        });
         Downstream {
             id: provider.id.to_owned(),
             name: provider.name.to_owned(),
             base_url: provider.base_url.to_owned(),
-            chat_url: format!("{}/chat/completions", provider.base_url),
+            spoken: spoken.collect(),
             credential: Credential::Secret(provider.secret()),
             habits: provider.habits,
             models: Vec::new(),

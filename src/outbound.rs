@@ -1,22 +1,50 @@
-//! One upstream call, ready to send: URL, headers, body splices.
+//! One upstream call, ready to send: URL, headers, body.
 //!
-//! In scope: what of a caller's request goes on, and the credential. Out of scope: which downstream serves a model
-//! (`gateway`), the splicing itself (`call`), sending. The caller's credential never goes on; nothing of the caller's
-//! client does (`x-stainless-*`, `user-agent`, cookies, addresses), only the few headers below.
+//! In scope: what a request looks like in each dialect, what of a caller's goes on, and the credential. Out of scope: which
+//! downstream serves a model (`gateway`), the splicing itself (`call`), translation (`dialect`), sending. The caller's
+//! credential never goes on; nothing of the caller's client does (`x-stainless-*`, `user-agent`, cookies, addresses), only the
+//! few headers below, and of those only what the downstream's dialect knows, where it is the caller's as well.
 
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use crate::call::{Outline, Overrides, Splice};
+use crate::dialect::Dialect;
+use crate::endpoint::Operation;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::{Credential, Downstream, Target};
-use crate::provider::{AuthStyle, StreamUsage};
+use crate::provider::StreamUsage;
 
-/// Headers of the caller that go on to every downstream. The operator's account is nobody else's business, so
-/// `openai-organization` and `openai-project` are not among them.
-pub const FORWARDED: &[&str] = &["idempotency-key", "openai-beta"];
+/// Headers of the caller that go on, each where [`forwarded_in`] has it.
+pub const FORWARDED: &[&str] = &["anthropic-beta", "anthropic-version", "idempotency-key", "openai-beta"];
+
+/// Headers of a caller's dialect that go on to a downstream that speaks the same. The operator's account is nobody else's
+/// business, so `openai-organization` and `openai-project` are not among them.
+pub fn forwarded_in(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::OpenAi | Dialect::Responses => &["idempotency-key", "openai-beta"],
+        Dialect::Anthropic => &[ANTHROPIC_VERSION, "anthropic-beta"],
+        Dialect::Gemini => &[],
+    }
+}
 
 /// And to OpenRouter: by which app it ranks and shows a call.
 pub const FORWARDED_TO_OPENROUTER: &[&str] = &["http-referer", "x-title"];
+
+const ANTHROPIC_VERSION: &str = "anthropic-version";
+
+/// The version that our translation writes, and that callers mean who name none. It is not the newest: since 2026-10-21
+/// Messages refuse `temperature`, `top_p` and `top_k`, and callers of that version say so themselves. Nothing that a
+/// translated request holds needs `anthropic-beta` here: `output_config` (structured outputs, effort) and `ttl` of
+/// `cache_control` are generally available.
+const ANTHROPIC_VERSION_MEANT: &str = "2023-06-01";
+
+/// What stays as it is in a segment of a URL's path: RFC 3986's unreserved characters.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Headers that carry a credential.
+const CREDENTIALS: &[&str] = &["authorization", "api-key", "x-api-key", "x-goog-api-key"];
 
 /// Some providers refuse a request without one.
 const USER_AGENT: &str = concat!("turnout/", env!("CARGO_PKG_VERSION"));
@@ -24,24 +52,33 @@ const USER_AGENT: &str = concat!("turnout/", env!("CARGO_PKG_VERSION"));
 /// A secret or variable of the worker, by name.
 pub type Settings<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A request as it goes out: `POST`, these headers, and the caller's body with the splices done.
+/// A request as it goes out: `POST`, these headers, and this body.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Outbound {
     /// Where to.
     pub url: String,
     /// Lower-case names. One of them carries the credential; `Debug` shows no value.
     pub headers: Vec<(&'static str, String)>,
-    /// For `call::apply`.
-    pub splices: Vec<Splice>,
+    /// What is sent.
+    pub body: Body,
     /// Whether we ask for a usage chunk that the caller did not ask for, and must therefore withhold.
     pub asked_usage: bool,
+}
+
+/// The body of a request as it goes out. `Debug` shows no content.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Body {
+    /// The caller's own, with these splices done (`call::apply`).
+    Spliced(Vec<Splice>),
+    /// Another, translated from the caller's.
+    Own(Vec<u8>),
 }
 
 impl Outbound {
     /// Whether bytes of the upstream's show the credential that it was sent. Providers mask the middle of it: its beginning
     /// is enough.
     pub fn is_revealed_by(&self, bytes: &[u8]) -> bool {
-        let sent = self.headers.iter().filter(|(name, _)| matches!(*name, "authorization" | "api-key"));
+        let sent = self.headers.iter().filter(|(name, _)| CREDENTIALS.contains(name));
         sent.map(|(_, value)| value.rsplit_once(' ').map_or(value.as_str(), |(_, key)| key)).any(|key| {
             let shown = key.as_bytes().get(..SHOWN_AT_LEAST).unwrap_or(key.as_bytes());
             memchr::memmem::find(bytes, shown).is_some()
@@ -53,14 +90,31 @@ impl Outbound {
 const SHOWN_AT_LEAST: usize = 8;
 
 /// What the call's context, rather than its body, says of the sending.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Sending<'a> {
+    /// In which the downstream is spoken to; see [`Downstream::dialect_for`].
+    pub dialect: Dialect,
+    /// What is to be done.
+    pub operation: Operation,
     /// The caller's headers, names in lower case.
     pub forwarded: &'a [(&'a str, &'a str)],
     /// The router has `"usage": "as_asked"`: we never ask for usage ourselves.
     pub usage_as_asked: bool,
     /// The caller named this downstream itself, not a router.
     pub direct: bool,
+}
+
+impl Sending<'_> {
+    /// An answer is wanted, by the context that says least.
+    pub fn of(dialect: Dialect) -> Self {
+        Sending {
+            dialect,
+            operation: Operation::Generate,
+            forwarded: &[],
+            usage_as_asked: false,
+            direct: false,
+        }
+    }
 }
 
 /// What of a call's body decides the overrides.
@@ -74,42 +128,99 @@ pub struct CallFacts {
     pub store: bool,
 }
 
-/// The call as it goes to the target. Fails with `UpstreamCredentials` where a secret or variable is missing or
-/// unusable; the message names it and says how to set it, and never holds a value.
+/// The call as it goes to the target. `translated` is its body in the dialect of `sending`, where the caller speaks another.
+///
+/// # Errors
+/// `UpstreamCredentials` where a secret or variable is missing or unusable; the message names it and says how to set it, and
+/// never holds a value. `UpstreamModel` where the downstream does not speak the dialect, or cannot count tokens.
 pub fn outbound(
     call: &Outline,
     target: &Target<'_>,
     sending: &Sending<'_>,
+    translated: Option<Vec<u8>>,
     settings: Settings<'_>,
 ) -> Result<Outbound, Error> {
-    let facts = CallFacts { stream: call.stream(), asks_usage: call.asks_usage(), store: call.store() };
-    let overrides = overrides_for(facts, target, sending);
-    Ok(Outbound {
-        url: url_for(target.downstream, settings)?,
-        headers: headers_for(target.downstream, facts.stream, sending.forwarded, settings)?,
-        splices: call.splices(&overrides),
-        asked_usage: overrides.ask_usage,
-    })
+    let stream = call.stream() && sending.operation == Operation::Generate;
+    let url = url_for(target, sending, stream, settings)?;
+    let is_translated = translated.is_some();
+    let headers = headers_for(target.downstream, sending, stream, is_translated, settings)?;
+    let (body, asked_usage) = match translated {
+        // It asks for what usage it needs, and whoever translates the answer knows which of it is the caller's.
+        Some(body) => (Body::Own(body), false),
+        None => {
+            let facts = CallFacts { stream, asks_usage: call.asks_usage(), store: call.store() };
+            let overrides = overrides_for(facts, target, sending);
+            (Body::Spliced(call.splices(&overrides)), overrides.ask_usage)
+        }
+    };
+    Ok(Outbound { url, headers, body, asked_usage })
 }
 
-/// What is to be different in the body (law 1), by the habits of the downstream.
+/// What is to be different in a body of the caller's own dialect (law 1), by the habits of the downstream.
 pub fn overrides_for<'a>(facts: CallFacts, target: &Target<'a>, sending: &Sending<'_>) -> Overrides<'a> {
     let habits = target.downstream.habits;
+    // Every other dialect says its usage unasked, and takes what metadata is its own.
+    let is_chat = sending.dialect == Dialect::OpenAi;
     Overrides {
         model: target.model,
-        ask_usage: facts.stream
+        ask_usage: is_chat
+            && facts.stream
             && !facts.asks_usage
             && !sending.usage_as_asked
             && habits.stream_usage == StreamUsage::OnRequest,
-        forward_metadata: facts.store && habits.takes_metadata,
+        forward_metadata: is_chat && facts.store && habits.takes_metadata,
         forward_routing: sending.direct && habits.takes_routing,
     }
 }
 
-/// The downstream's Chat Completions URL, with the worker's variables in place of `{NAME}`.
-pub fn url_for(downstream: &Downstream, settings: Settings<'_>) -> Result<String, Error> {
-    let mut url = String::with_capacity(downstream.chat_url.len() + 32);
-    let mut rest = downstream.chat_url.as_str();
+/// Where a call goes: the endpoint of its dialect, with the worker's variables in place of `{NAME}`. `stream` is said in
+/// Gemini's URLs.
+///
+/// # Errors
+/// As [`outbound`].
+pub fn url_for(
+    target: &Target<'_>,
+    sending: &Sending<'_>,
+    stream: bool,
+    settings: Settings<'_>,
+) -> Result<String, Error> {
+    let Target { downstream, model } = *target;
+    let Some(root) = downstream.root_of(sending.dialect) else {
+        return Err(unserved(downstream, format!("does not speak `{}`", sending.dialect.as_str())));
+    };
+    let mut url = filled(downstream, root, settings)?;
+    match (sending.operation, sending.dialect) {
+        (Operation::Generate, Dialect::OpenAi) => url.push_str("/chat/completions"),
+        (Operation::Generate, Dialect::Anthropic) => url.push_str("/messages"),
+        (Operation::Generate, Dialect::Responses) => url.push_str("/responses"),
+        (Operation::Generate, Dialect::Gemini) => push_gemini(&mut url, model, stream),
+        (Operation::CountTokens, Dialect::Anthropic) => url.push_str("/messages/count_tokens"),
+        (Operation::CountTokens, _) => {
+            let message = "cannot count tokens: only downstreams that speak `anthropic` can".to_owned();
+            return Err(unserved(downstream, message));
+        }
+    }
+    Ok(url)
+}
+
+/// The path below Gemini's root. A model may bring its collection along, as Google's own names do.
+fn push_gemini(url: &mut String, model: &str, stream: bool) {
+    let (collection, name) = match model.split_once('/') {
+        Some((collection @ ("models" | "tunedModels"), name)) => (collection, name),
+        _ => ("models", model),
+    };
+    url.push('/');
+    url.push_str(collection);
+    url.push('/');
+    url.extend(utf8_percent_encode(name, SEGMENT));
+    // Without `alt=sse` a stream is one JSON array.
+    url.push_str(if stream { ":streamGenerateContent?alt=sse" } else { ":generateContent" });
+}
+
+/// A root with the worker's variables in place of `{NAME}`.
+fn filled(downstream: &Downstream, root: &str, settings: Settings<'_>) -> Result<String, Error> {
+    let mut url = String::with_capacity(root.len() + 96);
+    let mut rest = root;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
         url.push_str(before);
@@ -120,13 +231,19 @@ pub fn url_for(downstream: &Downstream, settings: Settings<'_>) -> Result<String
     Ok(url)
 }
 
-/// The headers, names in lower case. `accept-encoding` and `content-length` are the platform's.
+/// The headers, names in lower case. `accept-encoding` and `content-length` are the platform's. A translated call has none of
+/// the caller's dialect.
+///
+/// # Errors
+/// `UpstreamCredentials`, as [`outbound`].
 pub fn headers_for(
     downstream: &Downstream,
+    sending: &Sending<'_>,
     stream: bool,
-    forwarded: &[(&str, &str)],
+    is_translated: bool,
     settings: Settings<'_>,
 ) -> Result<Vec<(&'static str, String)>, Error> {
+    let Sending { dialect, forwarded, .. } = *sending;
     // An error of a streamed call is JSON too.
     let accept = if stream { "text/event-stream, application/json" } else { "application/json" };
     let mut headers = vec![
@@ -134,29 +251,28 @@ pub fn headers_for(
         ("accept", accept.to_owned()),
         ("user-agent", USER_AGENT.to_owned()),
     ];
-    headers.extend(credential_header(downstream, settings)?);
+    if let Some(key) = credential(downstream, settings)? {
+        let auth = downstream.habits.auth_for(dialect);
+        headers.push((auth.header(), auth.value(&key)));
+    }
+    let of_the_dialect = if is_translated { &[] } else { forwarded_in(dialect) };
     let to_openrouter = if downstream.habits.takes_routing { FORWARDED_TO_OPENROUTER } else { &[] };
-    for name in FORWARDED.iter().chain(to_openrouter) {
+    for name in of_the_dialect.iter().chain(to_openrouter) {
         let values = forwarded.iter().filter(|(given, _)| given == name);
         headers.extend(values.map(|(_, value)| (*name, (*value).to_owned())));
+    }
+    if dialect == Dialect::Anthropic && !headers.iter().any(|(name, _)| *name == ANTHROPIC_VERSION) {
+        headers.push((ANTHROPIC_VERSION, ANTHROPIC_VERSION_MEANT.to_owned()));
     }
     Ok(headers)
 }
 
-fn credential_header(
-    downstream: &Downstream,
-    settings: Settings<'_>,
-) -> Result<Option<(&'static str, String)>, Error> {
-    let key = match &downstream.credential {
-        Credential::None => return Ok(None),
-        Credential::Literal(key) => key.clone(),
-        Credential::Secret(name) => secret(downstream, name, settings)?,
-    };
-    Ok(Some(match downstream.habits.auth {
-        AuthStyle::Bearer => ("authorization", format!("Bearer {key}")),
-        AuthStyle::Basic => ("authorization", format!("Basic {key}")),
-        AuthStyle::ApiKey => ("api-key", key),
-    }))
+fn credential(downstream: &Downstream, settings: Settings<'_>) -> Result<Option<String>, Error> {
+    Ok(match &downstream.credential {
+        Credential::None => None,
+        Credential::Literal(key) => Some(key.clone()),
+        Credential::Secret(name) => Some(secret(downstream, name, settings)?),
+    })
 }
 
 fn secret(downstream: &Downstream, name: &str, settings: Settings<'_>) -> Result<String, Error> {
@@ -187,6 +303,12 @@ fn variable(downstream: &Downstream, name: &str, settings: Settings<'_>) -> Resu
     Ok(value.to_owned())
 }
 
+fn unserved(downstream: &Downstream, message: String) -> Error {
+    let spoken: Vec<&str> = downstream.spoken.iter().map(|spoken| spoken.dialect.as_str()).collect();
+    let message = format!("`{}` {message}; it speaks {}", downstream.id, spoken.join(", "));
+    Error::new(ErrorKind::UpstreamModel, message)
+}
+
 fn missing(message: String) -> Error {
     Error::new(ErrorKind::UpstreamCredentials, message)
 }
@@ -197,8 +319,17 @@ impl fmt::Debug for Outbound {
         f.debug_struct("Outbound")
             .field("url", &self.url)
             .field("headers", &names)
-            .field("splices", &self.splices)
+            .field("body", &self.body)
             .field("asked_usage", &self.asked_usage)
             .finish()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Body::Spliced(splices) => f.debug_tuple("Spliced").field(&splices.len()).finish(),
+            Body::Own(body) => f.debug_tuple("Own").field(&body.len()).finish(),
+        }
     }
 }

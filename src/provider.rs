@@ -1,9 +1,11 @@
 //! The built-in downstreams: where each is reached, which secret it reads, and what it expects of a request.
 //!
-//! In scope: providers that speak Chat Completions themselves. Out of scope: downstreams of the KV document and their
-//! credentials (`gateway`), the request that is sent (`outbound`).
+//! In scope: providers, the dialects that each speaks, and at which path of its host. Out of scope: downstreams of the KV
+//! document and their credentials (`gateway`), the request that is sent (`outbound`).
 
 mod table;
+
+use crate::dialect::Dialect;
 
 pub use table::PROVIDERS;
 
@@ -14,8 +16,13 @@ pub struct Provider {
     pub id: &'static str,
     /// For people.
     pub name: &'static str,
-    /// Chat Completions are at this URL plus `/chat/completions`. `{NAME}` stands for a variable of the worker.
+    /// Where its own dialects are: Chat Completions at this URL plus `/chat/completions`, and so on. `{NAME}` stands for a
+    /// variable of the worker.
     pub base_url: &'static str,
+    /// What it speaks, at least one; where a document names no formats, also what a downstream at its host speaks.
+    pub spoken: &'static [Dialect],
+    /// Dialects that are at another path of its host, with that path: those of `spoken`, and others that a document may name.
+    pub elsewhere: &'static [(Dialect, &'static str)],
     /// What it expects of a request.
     pub habits: Habits,
 }
@@ -23,11 +30,13 @@ pub struct Provider {
 /// What an endpoint expects of a request, beyond the dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Habits {
-    /// The header that carries the credential.
+    /// The header that carries the credential of calls in OpenAI's dialects.
     pub auth: AuthStyle,
-    /// How a stream's usage is had.
+    /// The header that carries the credential of calls in Messages.
+    pub messages_auth: AuthStyle,
+    /// How a stream of Chat Completions has its usage. Every other dialect says it unasked.
     pub stream_usage: StreamUsage,
-    /// Takes top-level `metadata` where the call has `store: true`; others refuse it or ignore it.
+    /// Takes top-level `metadata` of Chat Completions where the call has `store: true`; others refuse it or ignore it.
     pub takes_metadata: bool,
     /// Has top-level `models` and `provider` as fields of its own.
     pub takes_routing: bool,
@@ -42,6 +51,10 @@ pub enum AuthStyle {
     Basic,
     /// `api-key: K`
     ApiKey,
+    /// `x-api-key: K`
+    XApiKey,
+    /// `x-goog-api-key: K`
+    XGoogApiKey,
 }
 
 /// How the usage of a streamed answer is had.
@@ -118,10 +131,53 @@ impl Provider {
         self.host_and_path().1
     }
 
+    /// The path that a dialect is below, where it is known to be served at all.
+    pub fn path_of(&self, dialect: Dialect) -> Option<&'static str> {
+        let elsewhere = self.elsewhere.iter().find(|(other, _)| *other == dialect).map(|(_, path)| *path);
+        elsewhere.or_else(|| self.spoken.contains(&dialect).then_some(self.path()))
+    }
+
+    /// Every path at which it serves a dialect.
+    pub fn paths(&self) -> impl Iterator<Item = &'static str> {
+        self.elsewhere.iter().map(|(_, path)| *path).chain([self.path()])
+    }
+
     fn host_and_path(&self) -> (&'static str, &'static str) {
         // Every base URL of the table begins so; a test holds it to that.
         let rest = self.base_url.strip_prefix("https://").unwrap_or(self.base_url);
         rest.find('/').and_then(|slash| rest.split_at_checked(slash)).unwrap_or((rest, ""))
+    }
+}
+
+impl Habits {
+    /// The header that carries the credential of calls in a dialect: the dialect's own, but where the downstream has another.
+    pub fn auth_for(&self, dialect: Dialect) -> AuthStyle {
+        match dialect {
+            Dialect::OpenAi | Dialect::Responses => self.auth,
+            Dialect::Anthropic => self.messages_auth,
+            Dialect::Gemini => AuthStyle::XGoogApiKey,
+        }
+    }
+}
+
+impl AuthStyle {
+    /// The header's name, in lower case.
+    pub fn header(self) -> &'static str {
+        match self {
+            AuthStyle::Bearer | AuthStyle::Basic => "authorization",
+            AuthStyle::ApiKey => "api-key",
+            AuthStyle::XApiKey => "x-api-key",
+            AuthStyle::XGoogApiKey => "x-goog-api-key",
+        }
+    }
+
+    /// The header's value.
+    pub fn value(self, key: &str) -> String {
+        match self {
+            AuthStyle::Bearer => format!("Bearer {key}"),
+            AuthStyle::Basic => format!("Basic {key}"),
+            AuthStyle::ApiKey | AuthStyle::XApiKey | AuthStyle::XGoogApiKey => key.to_owned(),
+        }
     }
 }
 
@@ -132,9 +188,10 @@ impl Default for Habits {
     }
 }
 
-/// Bearer, asked for usage, and none of OpenAI's or OpenRouter's own fields.
+/// Each dialect's own header, asked for usage, and none of OpenAI's or OpenRouter's own fields.
 pub(crate) const PLAIN: Habits = Habits {
     auth: AuthStyle::Bearer,
+    messages_auth: AuthStyle::XApiKey,
     stream_usage: StreamUsage::OnRequest,
     takes_metadata: false,
     takes_routing: false,

@@ -16,6 +16,7 @@ use super::settings::{setting, settings};
 use super::upstream::{self, Allowance, Answer, Body};
 use super::{demo, glue, stream};
 use crate::dialect::Dialect;
+use crate::endpoint::Operation;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::circuit::Circuits;
 use crate::exchange::{Event, Exchange, Relay, Step};
@@ -122,11 +123,13 @@ fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<
     let forwarded: Vec<(&str, &str)> =
         invocation.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let sending = Sending {
+        dialect: Dialect::OpenAi,
+        operation: Operation::Generate,
         forwarded: &forwarded,
         usage_as_asked: accepted.usage == UsageMode::AsAsked,
         direct: *direct && name == outline.model(),
     };
-    let outbound = outbound(outline, &target, &sending, &|name| setting(&invocation.env, name))?;
+    let outbound = outbound(outline, &target, &sending, None, &|name| setting(&invocation.env, name))?;
     Ok(Prepared {
         provider: target.downstream.id.clone(),
         model: target.model.to_owned(),

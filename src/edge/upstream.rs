@@ -12,7 +12,7 @@ use super::invocation::{Invocation, now, pairs, resolved};
 use crate::dialect::Dialect;
 use crate::exchange::patience::asked_pause;
 use crate::exchange::{Event, Shown};
-use crate::outbound::Outbound;
+use crate::outbound::{self, Outbound};
 use crate::relay::{First, Observed, Observer, Said, UsageFilter};
 
 /// The dialect of every downstream so far.
@@ -253,9 +253,13 @@ pub(super) fn send(
         headers.push('\n');
         headers.push_str(value);
     }
-    let mut ranges = Vec::with_capacity(outbound.splices.len() * 3);
+    let (splices, own) = match &outbound.body {
+        outbound::Body::Spliced(splices) => (splices.as_slice(), None),
+        outbound::Body::Own(body) => (&[][..], Some(Uint8Array::from(body.as_slice()))),
+    };
+    let mut ranges = Vec::with_capacity(splices.len() * 3);
     let mut replacements = Vec::new();
-    for splice in &outbound.splices {
+    for splice in splices {
         // Bodies are far shorter than 4 GiB: `MAX_BODY_BYTES` is a u32.
         let triple = [splice.range.start, splice.range.end, splice.with.len()];
         ranges.extend(triple.map(|number| u32::try_from(number).unwrap_or(u32::MAX)));
@@ -269,7 +273,7 @@ pub(super) fn send(
         allowance.may_outlive,
         &outbound.url,
         &headers,
-        raw,
+        own.as_ref().unwrap_or(raw),
         &ranges,
         &replacements,
     )

@@ -1,4 +1,5 @@
-//! A base URL that is safe to send a credential to, and the Chat Completions URL that it means.
+//! A base URL that is safe to send a credential to, and the roots that it means: the URLs below which the endpoints of each
+//! dialect are.
 //!
 //! Stricter than a browser's parser on purpose: what is accepted here is read alike by `fetch`, so that a credential
 //! goes to the host that was checked and to no other. Messages never quote the URL: it may hold a password.
@@ -8,6 +9,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
 
+use crate::dialect::Dialect;
+use crate::document::{Found, Reader};
 use crate::provider::{self, Provider};
 
 /// An absolute URL of scheme, host, port and path: `https`, or plain `http` for loopback addresses.
@@ -21,11 +24,17 @@ pub(crate) struct BaseUrl {
     path: String,
 }
 
-const CHAT: &str = "/chat/completions";
+/// How the URL of an endpoint ends that somebody may give in place of its base.
+const ENDPOINTS: &[(Dialect, &str)] = &[
+    (Dialect::OpenAi, "/chat/completions"),
+    (Dialect::Anthropic, "/messages"),
+    (Dialect::Responses, "/responses"),
+    (Dialect::Gemini, "/models"),
+];
 
 impl BaseUrl {
     /// Reads one; the error says what is wrong and what would be right.
-    pub(crate) fn parse(text: &str) -> Result<BaseUrl, &'static str> {
+    fn parse(text: &str) -> Result<BaseUrl, &'static str> {
         // `Uri` drops a fragment without a word, so it is looked for first.
         if text.contains(['?', '#']) {
             return Err("must end with its path, without `?` or `#`; a key belongs in `api_key`");
@@ -62,7 +71,17 @@ impl BaseUrl {
             None if https => 443,
             None => 80,
         };
-        Ok(BaseUrl { https, host, port, path: uri.path().trim_end_matches('/').to_owned() })
+        let path = uri.path();
+        if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") {
+            return Err("must end before `/models/…`; each call says which model and method it is");
+        }
+        Ok(BaseUrl { https, host, port, path: path.trim_end_matches('/').to_owned() })
+    }
+
+    /// Reads one of a document; `None` where it is a fault.
+    pub(crate) fn read(reader: &mut Reader, found: &Found) -> Option<BaseUrl> {
+        let text = reader.text(found)?;
+        BaseUrl::parse(text).map_err(|message| reader.fault(&found.path, message)).ok()
     }
 
     /// Whether it names this machine, where a model may well need no key.
@@ -81,19 +100,48 @@ impl BaseUrl {
         if self.https && self.port == 443 { provider::at_host(&self.host) } else { None }
     }
 
-    /// Where Chat Completions are: a path that repeats is joined once.
+    /// Whether a credential for the other may go here as well (law 8).
+    pub(crate) fn is_at_origin_of(&self, other: &BaseUrl) -> bool {
+        (self.https, &self.host, self.port) == (other.https, &other.host, other.port)
+    }
+
+    /// What is spoken there, where nobody says: the dialect whose endpoint is given in full, else what a known provider
+    /// speaks at that path, else Chat Completions.
+    pub(crate) fn usual_dialects(&self) -> Vec<Dialect> {
+        match self.endpoint() {
+            Some((_, Dialect::Gemini)) | None => {}
+            Some((_, dialect)) => return vec![dialect],
+        }
+        let Some(known) = self.provider() else { return vec![Dialect::OpenAi] };
+        let at_this_path =
+            known.elsewhere.iter().filter(|(_, path)| *path != known.path() && means(path, &self.path));
+        let dialects: Vec<Dialect> = at_this_path.map(|(dialect, _)| *dialect).collect();
+        if dialects.is_empty() { known.spoken.to_vec() } else { dialects }
+    }
+
+    /// The URL that a dialect's endpoints are below, of a downstream that speaks `spoken` at this base: a path that repeats
+    /// is joined once.
     ///
-    /// `/chat/completions` at the end stays; a known provider's host alone, or with its path, means its endpoint; a
-    /// path with a version in it is the API's root; anything else has `/v1` below it, as SDKs assume.
-    pub(crate) fn chat_url(&self) -> String {
-        let path = &self.path;
-        let joined = match self.provider() {
-            _ if path.ends_with(CHAT) => path.clone(),
-            Some(known) if path.is_empty() || path == known.path() => format!("{}{CHAT}", known.path()),
-            _ if path.split('/').any(is_version) => format!("{path}{CHAT}"),
-            _ => format!("{path}/v1{CHAT}"),
+    /// - A known provider's host, alone or with any of its paths, means the path at which it has the dialect.
+    /// - An endpoint given in full says where the root is.
+    /// - A path with a version is the root, and below another one there is `/v1`, or `/v1beta` for Gemini; as the SDKs have
+    ///   it, Anthropic's and Google's look for the version at the end alone, OpenAI's for one anywhere.
+    /// - Where Gemini and others share a base, a last `/v1` is `/v1beta` to Gemini, and the other way round.
+    pub(crate) fn root(&self, dialect: Dialect, spoken: &[Dialect]) -> String {
+        let endpoint = self.endpoint();
+        let path = endpoint.map_or(self.path.as_str(), |(path, _)| path);
+        let known =
+            self.provider().filter(|known| path.is_empty() || known.paths().any(|known| means(known, path)));
+        let root = match known.and_then(|known| known.path_of(dialect)) {
+            Some(root) => root.to_owned(),
+            None => joined(path, dialect, spoken, endpoint.is_some()),
         };
-        format!("{}{joined}", self.origin())
+        format!("{}{root}", self.origin())
+    }
+
+    /// The path before the endpoint that this URL ends in, and whose endpoint it is.
+    fn endpoint(&self) -> Option<(&str, Dialect)> {
+        ENDPOINTS.iter().find_map(|(dialect, end)| Some((self.path.strip_suffix(end)?, *dialect)))
     }
 
     fn origin(&self) -> String {
@@ -109,6 +157,30 @@ impl BaseUrl {
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.origin(), self.path)
+    }
+}
+
+/// Whether a given path means a known one: with its version or without.
+fn means(known: &str, given: &str) -> bool {
+    let versionless = known.rsplit_once('/').filter(|(_, last)| is_version(last)).map(|(before, _)| before);
+    given == known || versionless == Some(given)
+}
+
+/// The path of a dialect's root where no provider is known at `path`.
+fn joined(path: &str, dialect: Dialect, spoken: &[Dialect], is_root: bool) -> String {
+    let (before, last) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_gemini = dialect == Dialect::Gemini;
+    let others_speak = spoken.iter().any(|other| (*other == Dialect::Gemini) != is_gemini);
+    let has_version = match dialect {
+        Dialect::OpenAi | Dialect::Responses => path.split('/').any(is_version),
+        Dialect::Anthropic | Dialect::Gemini => is_version(last),
+    };
+    match (is_gemini, last) {
+        (true, "v1") if others_speak => format!("{before}/v1beta"),
+        (false, "v1beta" | "v1alpha") if others_speak => format!("{before}/v1"),
+        _ if is_root || has_version => path.to_owned(),
+        (true, _) => format!("{path}/v1beta"),
+        (false, _) => format!("{path}/v1"),
     }
 }
 

@@ -7,16 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::base_url::BaseUrl;
-use super::{Credential, Downstream, RESERVED};
-use crate::document::{self, Fields, Found, Reader, typo_of};
+use super::{Credential, Downstream, RESERVED, formats};
+use crate::document::{self, Fields, Found, Reader};
 use crate::fault::Fault;
 use crate::provider::{self, Habits};
 
 const DOCUMENT_FIELDS: &[&str] = &["downstreams", "rules"];
 const DOWNSTREAM_FIELDS: &[&str] =
     &["id", "name", "base_url", "api_key", "api_formats", "output_model_ids", "format_urls"];
-const FORMATS: &[&str] = &["openai", "anthropic", "openai_responses", "gemini"];
-const SERVED_FORMAT: &str = "openai";
 
 /// The document's downstreams, in its order, and the warnings; or its faults.
 pub(super) fn parse(bytes: &[u8]) -> Result<(Vec<Downstream>, Vec<Fault>), Vec<Fault>> {
@@ -93,47 +91,26 @@ fn downstream(reader: &mut Reader, id: Option<String>, mut fields: Fields) -> Op
     let given = credential(reader, &mut fields);
     let base_url = fields
         .required(reader, "base_url", "an absolute URL, as https://api.example.com/v1")
-        .and_then(|found| url(reader, &found));
-    let openai_url = format_urls(reader, &mut fields);
-    let endpoint = openai_url.or(base_url);
-    formats(reader, &mut fields, endpoint.as_ref());
+        .and_then(|found| BaseUrl::read(reader, &found));
+    let builtin = id.as_deref().and_then(provider::builtin);
+    let spoken = formats::spoken(reader, &mut fields, base_url.as_ref(), builtin);
 
-    let (id, endpoint) = (id?, endpoint?);
-    let habits = endpoint
+    let (id, base_url) = (id?, base_url?);
+    let habits = base_url
         .provider()
         // Habits belong to the endpoint; an unknown endpoint in a built-in's place is taken to be like it.
-        .or_else(|| provider::builtin(&id))
+        .or(builtin)
         .map_or_else(Habits::default, |provider| provider.habits);
     Some(Downstream {
         name: name.unwrap_or_else(|| id.clone()),
-        base_url: endpoint.to_string(),
-        chat_url: endpoint.chat_url(),
-        credential: given?.unwrap_or_else(|| inherited(reader, &id, &endpoint, fields.at("api_key"))),
+        base_url: base_url.to_string(),
+        spoken,
+        credential: given?.unwrap_or_else(|| inherited(reader, &id, &base_url, fields.at("api_key"))),
         habits,
         models,
         configured: true,
         id,
     })
-}
-
-/// The URL for the one format that is served, where the document gives it one of its own; all are checked.
-fn format_urls(reader: &mut Reader, fields: &mut Fields) -> Option<BaseUrl> {
-    let found = fields.take("format_urls")?;
-    let mut urls = reader.object(found, FORMATS)?;
-    let mut served = None;
-    for format in FORMATS {
-        let Some(found) = urls.take(format) else { continue };
-        let url = url(reader, &found);
-        if *format == SERVED_FORMAT {
-            served = url;
-        }
-    }
-    served
-}
-
-fn url(reader: &mut Reader, found: &Found) -> Option<BaseUrl> {
-    let text = reader.text(found)?;
-    BaseUrl::parse(text).map_err(|message| reader.fault(&found.path, message)).ok()
 }
 
 /// `Some(None)` where no key is given; `None` where what is given is a fault.
@@ -184,40 +161,6 @@ fn inherited(reader: &mut Reader, id: &str, endpoint: &BaseUrl, path: String) ->
         reader.warn(path, message);
     }
     Credential::None
-}
-
-/// Only `openai` is served for now. A known provider's host has an endpoint for it whatever the document says of it.
-fn formats(reader: &mut Reader, fields: &mut Fields, endpoint: Option<&BaseUrl>) {
-    let Some(found) = fields.take("api_formats") else { return };
-    let path = found.path.clone();
-    let Some(items) = reader.items(found) else { return };
-    let mut is_served = false;
-    for found in items {
-        let Some(format) = reader.text(&found) else { continue };
-        is_served |= format == SERVED_FORMAT;
-        if !FORMATS.contains(&format) {
-            let hint = match typo_of(format, FORMATS) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => format!("the formats are {}", FORMATS.join(", ")),
-            };
-            reader.fault(&found.path, format!("is no format; {hint}"));
-        }
-    }
-    if is_served {
-        return;
-    }
-    match endpoint.and_then(BaseUrl::provider) {
-        Some(provider) => reader.warn(
-            path,
-            format!(
-                "only `openai` is served by this version; {}'s OpenAI-compatible endpoint is used",
-                provider.name
-            ),
-        ),
-        None => {
-            reader.fault(path, "only `openai` is served by this version; name it if the endpoint speaks it");
-        }
-    }
 }
 
 fn models(reader: &mut Reader, fields: &mut Fields) -> Vec<String> {

@@ -14,7 +14,7 @@ const EXAMPLE: &str = "https://turnout.example.workers.dev";
 
 pub(super) fn not_found(path: &str) -> Error {
     let known: Vec<_> = KNOWN.iter().map(|(methods, known)| format!("{methods} {known}")).collect();
-    let hint = base_url_hint(path).or_else(|| method_hint(path)).or_else(|| nearest_hint(path));
+    let hint = method_hint(path).or_else(|| base_url_hint(path)).or_else(|| nearest_hint(path));
     let hint = hint.unwrap_or_default();
     let message = format!("There is nothing at {}.{hint} Known: {}.", shown(path), known.join(", "));
     Error::new(ErrorKind::NotFound, message)

@@ -23,7 +23,7 @@ fn parse(body: &str) -> Call {
 fn parse_as(dialect: Dialect, body: &str) -> Call {
     let model = (dialect == Dialect::Gemini).then(|| "turnout/r".to_owned());
     let ask = Ask { stream: model.is_some().then_some(true), model, ..Ask::of(dialect) };
-    Call::parse(&ask, body.as_bytes().to_vec()).unwrap_or_else(|fault| panic!("{fault:?} of {body}"))
+    Call::parse(&ask, body.as_bytes().to_vec()).unwrap_or_else(|fault| panic!("{fault:?} of {body:.200}"))
 }
 
 fn outbound(call: &Call, overrides: &Overrides<'_>) -> String {

@@ -178,7 +178,7 @@ fn images_are_seen() {
 
 #[test]
 fn deep_nesting_is_skipped_not_followed() {
-    let deep = format!("{}{}", r#"[{"type":"x","content":"#.repeat(50_000), "[]}]".repeat(50_000));
+    let deep = format!("{}[]{}", r#"[{"type":"x","content":"#.repeat(50_000), "}]".repeat(50_000));
     for dialect in Dialect::ALL {
         let messages = match dialect {
             OpenAi | Anthropic => "messages",

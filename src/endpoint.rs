@@ -157,6 +157,8 @@ fn at(path: &str, query: &str) -> Result<Option<Found>, Error> {
         GEMINI_MODELS => (Endpoint::Models(Dialect::Gemini), &["GET"]),
         HEALTH => (Endpoint::Health, &["GET", "HEAD"]),
         other => match (id_after(MODELS, other), other.strip_prefix(GEMINI)) {
+            // The base URL is another dialect's.
+            (Some(id), _) if names_a_method(id) => return Ok(None),
             (Some(id), _) => (Endpoint::Model(Dialect::OpenAi, decoded(id)?), &["GET"]),
             (None, Some(resource)) => return gemini(resource, query),
             (None, None) => return Ok(None),
@@ -173,7 +175,8 @@ fn gemini(resource: &str, query: &str) -> Result<Option<Found>, Error> {
         return Ok(id.map(|id| (Endpoint::Model(Dialect::Gemini, bare(id).to_owned()), &["GET"] as &[_])));
     };
     let model = bare(model);
-    if model.is_empty() {
+    // A version in it is the base URL's second.
+    if model.is_empty() || model.starts_with("v1beta/") || model.starts_with("v1/") {
         return Ok(None);
     }
     let events = ["alt", "$alt"].iter().any(|name| parameter(query, name).as_deref() == Some("sse"));
@@ -191,10 +194,11 @@ fn generating(resource: &str) -> Option<(&str, bool)> {
     }
 }
 
-/// Methods of Gemini's models: those that are served, and those that clients may ask for in vain.
-const METHODS: [&str; 8] = [
-    "generateContent",
-    "streamGenerateContent",
+/// Methods of Gemini's models that are served.
+const SERVED: [&str; 2] = ["generateContent", "streamGenerateContent"];
+
+/// And those that clients may ask for in vain.
+const UNSERVED: [&str; 6] = [
     "countTokens",
     "embedContent",
     "batchEmbedContents",
@@ -205,7 +209,8 @@ const METHODS: [&str; 8] = [
 
 /// Whether a path ends in a method of Gemini's. A colon alone does not tell: `llama3:8b` is a model.
 fn names_a_method(path: &str) -> bool {
-    path.rsplit_once(':').is_some_and(|(_, method)| METHODS.contains(&method))
+    let method = path.rsplit_once(':').map(|(_, method)| method);
+    method.is_some_and(|method| SERVED.contains(&method) || UNSERVED.contains(&method))
 }
 
 /// A model without the name of its collection, which clients put before it once or, of a model copied from a list, twice.

@@ -1,6 +1,6 @@
 //! What a client is told that asked for a path that there is not: the likeliest mistake, then what there is.
 
-use super::{KNOWN, METHODS};
+use super::{KNOWN, SERVED, UNSERVED};
 use crate::error::{Error, ErrorKind};
 
 /// Below this share of common letters (`strsim::normalized_damerau_levenshtein`) a known path is no likely typo.
@@ -14,7 +14,7 @@ const EXAMPLE: &str = "https://turnout.example.workers.dev";
 
 pub(super) fn not_found(path: &str) -> Error {
     let known: Vec<_> = KNOWN.iter().map(|(methods, known)| format!("{methods} {known}")).collect();
-    let hint = base_url_hint(path).or_else(|| method_hint(path)).or_else(|| nearest_hint(path));
+    let hint = method_hint(path).or_else(|| base_url_hint(path)).or_else(|| nearest_hint(path));
     let hint = hint.unwrap_or_default();
     let message = format!("There is nothing at {}.{hint} Known: {}.", shown(path), known.join(", "));
     Error::new(ErrorKind::NotFound, message)
@@ -62,8 +62,8 @@ fn advice(base: &str, version: &str, wanted: &str) -> String {
 /// What stands before `/models/{model}:{method}` in a path.
 fn gemini_base(path: &str) -> Option<&str> {
     let (resource, method) = path.rsplit_once(':')?;
-    let served = METHODS.get(..2)?.contains(&method);
-    served.then(|| resource.split_once("/models/").map(|(base, _)| base))?
+    let (base, _) = resource.split_once("/models/")?;
+    SERVED.contains(&method).then_some(base)
 }
 
 /// What stands before `end` in a path, where nothing or only a model's id comes after it.
@@ -74,7 +74,7 @@ fn before<'a>(end: &str, path: &'a str) -> Option<&'a str> {
 
 /// For a method of Gemini's that is not served.
 fn method_hint(path: &str) -> Option<String> {
-    let (_, method) = path.rsplit_once(':').filter(|(_, method)| METHODS.contains(method))?;
+    let (_, method) = path.rsplit_once(':').filter(|(_, method)| UNSERVED.contains(method))?;
     Some(format!(
         " `:{method}` is not served; of Gemini's methods, `:generateContent` and `:streamGenerateContent` are."
     ))

@@ -6,8 +6,12 @@ use turnout::auth::{Caller, KeyDigest, KeyRecord, Scope, presented};
 
 /// The keys that headers present, in their order.
 fn check(headers: &[(&str, &str)], expected: &[&str]) {
-    let found = presented(|name| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value));
-    assert_eq!(found, expected, "{headers:?}");
+    check_with_query(headers, "", expected);
+}
+
+fn check_with_query(headers: &[(&str, &str)], query: &str, expected: &[&str]) {
+    let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    assert_eq!(presented(header, query), expected, "{headers:?} {query}");
 }
 
 #[test]
@@ -20,6 +24,15 @@ fn every_header_form_is_read() {
     check(&[("x-api-key", "tk-1")], &["tk-1"]);
     check(&[("x-goog-api-key", "tk-1")], &["tk-1"]);
     check(&[("authorization", "Bearer tk-1"), ("x-api-key", "tk-2")], &["tk-1", "tk-2"]);
+}
+
+#[test]
+fn a_key_in_geminis_query_comes_last() {
+    check_with_query(&[], "key=tk-1", &["tk-1"]);
+    check_with_query(&[], "alt=sse&key=tk%2D1&key=tk-2", &["tk-1"]);
+    check_with_query(&[("x-goog-api-key", "tk-1")], "key=tk-2", &["tk-1", "tk-2"]);
+    check_with_query(&[], "key=&monkey=tk-1&key", &[]);
+    check_with_query(&[], "key=%FF", &[]);
 }
 
 #[test]

@@ -22,19 +22,16 @@ fn router(name: &str, document: &str) -> Router {
 fn decided(router: &Router, fields: &str, headers: &[(&str, &str)], random: u64) -> Decision {
     let call =
         Call::parse(&Ask::of(Dialect::OpenAi), format!(r#"{{"model":"m"{fields}}}"#).into_bytes()).unwrap();
+    decided_of(router, &call, "/v1/chat/completions", headers, random)
+}
+
+fn decided_of(router: &Router, call: &Call, path: &str, headers: &[(&str, &str)], random: u64) -> Decision {
     let headers: Vec<(String, String)> =
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let origin = Origin { country: Some("CZ".into()), asn: Some(64_500), ..Origin::default() };
     decide(
         router,
-        &Circumstances {
-            call: &call,
-            path: "/v1/chat/completions",
-            headers: &headers,
-            origin: &origin,
-            now: 1_766_000_000_123,
-            random,
-        },
+        &Circumstances { call, path, headers: &headers, origin: &origin, now: 1_766_000_000_123, random },
     )
 }
 
@@ -154,6 +151,57 @@ fn conditions_see_the_call() {
         &[],
         true,
     );
+}
+
+#[test]
+fn conditions_mean_the_same_in_every_dialect() {
+    let parts = r#""parts":[{"text":"a refund"},{"inlineData":{"mimeType":"image/png"}}]"#;
+    let gemini = Ask { model: Some("m".to_owned()), stream: Some(true), ..Ask::of(Dialect::Gemini) };
+    let shared = r#""metadata":{"plan":"pro"},"user":"u","tools":[{}]"#;
+    for (ask, path, body) in [
+        (
+            Ask::of(Dialect::OpenAi),
+            "/v1/chat/completions",
+            r#""model":"m","stream":true,"max_tokens":5,"messages":[{"role":"system","content":"be brief"},{"role":"user",
+                "content":[{"type":"text","text":"a refund"},{"type":"image_url"}]}]"#
+                .to_owned(),
+        ),
+        (
+            Ask::of(Dialect::Anthropic),
+            "/v1/messages",
+            r#""model":"m","stream":true,"max_tokens":5,"system":"be brief","messages":[{"role":"user","content":[
+                {"type":"text","text":"a refund"},{"type":"image"}]}]"#
+                .to_owned(),
+        ),
+        (
+            Ask::of(Dialect::Responses),
+            "/v1/responses",
+            r#""model":"m","stream":true,"max_output_tokens":5,"instructions":"be brief","input":[{"role":"user","content":[
+                {"type":"input_text","text":"a refund"},{"type":"input_image"}]}]"#
+                .to_owned(),
+        ),
+        (
+            gemini,
+            "/v1beta/models/m:streamGenerateContent",
+            format!(
+                r#""generationConfig":{{"maxOutputTokens":5}},"systemInstruction":{{"parts":[{{"text":"be brief"}}]}},
+                "contents":[{{"role":"user",{parts}}}]"#
+            ),
+        ),
+    ] {
+        let condition = format!(
+            "request.model == 'm' && request.dialect == '{}' && request.path == '{path}' && request.stream && \
+             request.has_tools && request.has_images && request.max_tokens == 5 && plan == 'pro' && user_id == 'u' && \
+             size(messages) == 2 && messages[0] == {{'role': 'system', 'content': 'be brief'}} && \
+             messages.last() == {{'role': 'user', 'content': 'a refund'}}",
+            ask.dialect.as_str()
+        );
+        let condition = serde_json::json!(condition).to_string();
+        let router = router("ab-test-router", &AB_TEST.replace(r#""true""#, &condition));
+        let call = Call::parse(&ask, format!("{{{shared},{body}}}").into_bytes()).unwrap();
+        let decision = decided_of(&router, &call, path, &[], 0);
+        assert!(choice(&decision).starts_with("ab-test-route/"), "{path} {:?}", decision.notes);
+    }
 }
 
 #[test]

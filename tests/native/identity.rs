@@ -39,8 +39,13 @@ fn a_call_without_a_unit_has_no_hash() {
 
 /// What unit a body and headers give, as `kind:id`.
 fn check(body: &str, headers: &[(&str, &str)], expected: &str) {
+    check_as(Dialect::OpenAi, body, headers, expected);
+}
+
+fn check_as(dialect: Dialect, body: &str, headers: &[(&str, &str)], expected: &str) {
     let body = format!(r#"{{"model":"m"{body}}}"#);
-    let call = Call::parse(&Ask::of(Dialect::OpenAi), body.clone().into_bytes()).unwrap();
+    let model = (dialect == Dialect::Gemini).then(|| "m".to_owned());
+    let call = Call::parse(&Ask { model, ..Ask::of(dialect) }, body.clone().into_bytes()).unwrap();
     let unit =
         Unit::of(&call, |name| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value));
     assert_eq!(format!("{}:{}", unit.kind.as_str(), unit.id), expected, "{body} {headers:?}");
@@ -56,6 +61,57 @@ fn the_unit_is_the_first_that_is_named() {
     check("", &[("x-session-id", "")], "call:");
     check(r#","prompt_cache_key":"p""#, &[], "call:");
     check(r#","user":" User ÄÖ ""#, &[], "user: User ÄÖ ");
+}
+
+#[test]
+fn every_dialect_names_its_users() {
+    use Dialect::{Anthropic, Gemini, OpenAi, Responses};
+    let header = [("x-turnout-user", "h"), ("x-session-id", "s")];
+    check_as(Anthropic, r#","metadata":{"user_id":"a"}"#, &header, "user:a");
+    check_as(Anthropic, r#","metadata":{"user_id":"a"},"safety_identifier":"i""#, &header, "user:i");
+    check_as(Anthropic, r#","metadata":{"user_id":"a"},"user":"u""#, &header, "user:u");
+    check_as(Anthropic, r#","metadata":{"user_id":""}"#, &header, "user:h");
+    check_as(Anthropic, r#","metadata":{"user_id":null}"#, &[], "call:");
+    check_as(Anthropic, r#","extra_body":{"metadata":{"user_id":"a"}}"#, &[], "call:");
+    check_as(Responses, r#","user":"u","safety_identifier":"i""#, &header, "user:u");
+    check_as(Responses, r#","safety_identifier":"i""#, &header, "user:i");
+    check_as(Gemini, r#","user":"u""#, &header, "user:u");
+    check_as(Gemini, "", &header, "user:h");
+    for dialect in [OpenAi, Responses, Gemini] {
+        check_as(dialect, r#","metadata":{"user_id":"a"}"#, &[], "call:");
+    }
+}
+
+#[test]
+fn a_user_of_claude_code_is_the_same_in_every_session_and_version() {
+    let check = |user_id: &str, expected: &str| {
+        let body = format!(r#","metadata":{}"#, serde_json::json!({"user_id": user_id}));
+        check_as(Dialect::Anthropic, &body, &[], &format!("user:{expected}"));
+    };
+    check("user_5dd0_account_9e1c_session_d2e7-9100", "user_5dd0_account_9e1c");
+    check("user_5dd0_account__session_d2e7-9100", "user_5dd0_account_");
+    check(r#"{"device_id":"5dd0","account_uuid":"9e1c","session_id":"d2e7"}"#, "user_5dd0_account_9e1c");
+    check(
+        r#"{"session_id":"ffff","x":[1],"account_uuid":"9e1c","device_id":"5d\u0064\u0030"}"#,
+        "user_5dd0_account_9e1c",
+    );
+    check(r#"{"device_id":"5dd0","account_uuid":"","session_id":"d2e7"}"#, "user_5dd0_account_");
+    check(r#"{"device_id":"5dd0","session_id":"d2e7"}"#, "user_5dd0_account_");
+    // An app's own ids are taken as they are.
+    for own in [
+        "user_1_session_2",
+        "my_account_1_session_2",
+        "user_1_account_2",
+        r#"{"device_id":"5dd0","account_uuid":"9e1c"}"#,
+        r#"{"session_id":"d2e7"}"#,
+        r#"{"device_id":7,"session_id":"d2e7"}"#,
+        "{",
+        "[]",
+        "12",
+        "_session_",
+    ] {
+        check(own, own);
+    }
 }
 
 fn stamp() -> RequestStamp {

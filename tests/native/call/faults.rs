@@ -7,8 +7,12 @@ use turnout::error::ErrorKind;
 
 /// A body, the field that the error names, and parts of its message.
 fn check(body: &[u8], param: Option<&str>, parts: &[&str]) {
+    check_as(&Ask::of(Dialect::OpenAi), body, param, parts);
+}
+
+fn check_as(ask: &Ask, body: &[u8], param: Option<&str>, parts: &[&str]) {
     let shown = String::from_utf8_lossy(body.get(..200).unwrap_or(body));
-    let error = Call::parse(&Ask::of(Dialect::OpenAi), body.to_vec()).expect_err(&shown);
+    let error = Call::parse(ask, body.to_vec()).expect_err(&shown);
     assert_eq!(
         (error.kind, error.param.as_deref()),
         (ErrorKind::InvalidRequest, param),
@@ -163,4 +167,64 @@ fn members_are_bounded() {
     )
     .unwrap();
     assert_eq!(call.messages(), serde_json::json!([]), "so many messages are not looked at");
+}
+
+#[test]
+fn each_dialect_names_its_own_fields() {
+    use Dialect::{Anthropic, Gemini, Responses};
+    for (dialect, body, param, part) in [
+        (Anthropic, "", None, "empty: send a Messages request, such as {\"model\""),
+        (Responses, "[]", None, "must be a JSON object: a Responses request"),
+        (Gemini, "7", None, "such as {\"contents\": […]}"),
+        (Anthropic, r#"{"messages":[]}"#, Some("model"), "`model` is missing"),
+        (Responses, r#"{"prompt":{"id":"p"}}"#, Some("model"), "`model` is missing"),
+        (Anthropic, r#"{"model":"a","stream":1}"#, Some("stream"), "true or false"),
+        (Anthropic, r#"{"model":"a","metadata":[]}"#, Some("metadata"), "must be an object, and is a list"),
+        (
+            Anthropic,
+            r#"{"model":"a","metadata":{"user_id":7}}"#,
+            Some("metadata.user_id"),
+            "must be a string",
+        ),
+        (
+            Anthropic,
+            r#"{"model":"a","metadata":{"user_id":"\ud800"}}"#,
+            Some("metadata.user_id"),
+            "surrogate",
+        ),
+        (
+            Anthropic,
+            r#"{"model":"a","metadata":{"user_id":"a","user_id":"b"}}"#,
+            Some("metadata.user_id"),
+            "more than once",
+        ),
+        (Anthropic, r#"{"model":"a","system":"a","system":"b"}"#, Some("system"), "more than once"),
+        (Responses, r#"{"model":"a","input":"a","input":[]}"#, Some("input"), "more than once"),
+        (
+            Responses,
+            r#"{"model":"a","instructions":"","instructions":""}"#,
+            Some("instructions"),
+            "more than once",
+        ),
+        (
+            Responses,
+            r#"{"model":"a","max_output_tokens":1,"max_output_tokens":2}"#,
+            Some("max_output_tokens"),
+            "once",
+        ),
+        (Gemini, r#"{"contents":[],"contents":[]}"#, Some("contents"), "more than once"),
+        (
+            Gemini,
+            r#"{"systemInstruction":{},"system_instruction":{}}"#,
+            Some("systemInstruction"),
+            "more than once",
+        ),
+        (Gemini, r#"{"user":7}"#, Some("user"), "must be a string"),
+        (Gemini, r#"{"extra_body":{"metadata":7}}"#, Some("extra_body.metadata"), "must be an object"),
+    ] {
+        let ask = Ask { model: (dialect == Gemini).then(|| "a".to_owned()), ..Ask::of(dialect) };
+        check_as(&ask, body.as_bytes(), param, &[part]);
+    }
+    let long = Ask { model: Some("x".repeat(257)), ..Ask::of(Gemini) };
+    check_as(&long, b"{}", Some("model"), &["257 bytes"]);
 }

@@ -12,27 +12,13 @@ use turnout::call::{Call, Overrides, apply};
 use turnout::dialect::Dialect;
 use turnout::endpoint::Ask;
 
-/// Fields with a meaning, and values that each may have.
-const FIELDS: [(&str, &[&str]); 17] = [
-    ("stream", &["true", "true", "false", "null"]),
-    (
-        "stream_options",
-        &[
-            "null",
-            "{}",
-            "{ }",
-            r#"{"include_usage":true}"#,
-            r#"{"x":[1] , "include_usage" : false}"#,
-            r#"{"include_usage":null,"x":1}"#,
-            r#"{ "x":1e5}"#,
-        ],
-    ),
+type Named = (&'static str, &'static [&'static str]);
+
+/// Fields that mean the same in every dialect, or nothing, and values that each may have.
+const OF_ALL: [Named; 12] = [
     ("metadata", &["{}", r#"{"plan":"free" , "n":[1,{}]}"#, "null"]),
     ("user", &[r#""u""#, "null", r#""\u00e9}\",{""#]),
-    ("store", &["true", "null"]),
-    ("max_tokens", &["1", "1.50"]),
     ("tools", &["[]", "[{}]"]),
-    ("messages", &[r#"[{"role":"user","content":"\ud83d"}]"#, "[]"]),
     ("models", &["[]", r#"["a/b"]"#]),
     ("provider", &["{}", r#"{"order":["x"]}"#]),
     ("fallback", &[r#"{"ttft_timeout":"1s"}"#, r#"{ "onTheSide":[{}] }"#, "null"]),
@@ -43,6 +29,79 @@ const FIELDS: [(&str, &[&str]); 17] = [
     ("modelled", &["1"]),
     ("cache_control", &[r#"{"type":"ephemeral"}"#]),
 ];
+
+const STREAM: Named = ("stream", &["true", "true", "false", "null"]);
+const STORE: Named = ("store", &["true", "null"]);
+const MAX_TOKENS: Named = ("max_tokens", &["1", "1.50"]);
+const MESSAGES: Named = ("messages", &[r#"[{"role":"user","content":"\ud83d"}]"#, "[]"]);
+const STREAM_OPTIONS: Named = (
+    "stream_options",
+    &[
+        "null",
+        "{}",
+        "{ }",
+        r#"{"include_usage":true}"#,
+        r#"{"x":[1] , "include_usage" : false}"#,
+        r#"{"include_usage":null,"x":1}"#,
+        r#"{ "x":1e5}"#,
+    ],
+);
+
+/// The fields of a dialect.
+fn fields(dialect: Dialect) -> Vec<Named> {
+    let own: &[Named] = match dialect {
+        Dialect::OpenAi => &[STREAM, STREAM_OPTIONS, STORE, MAX_TOKENS, MESSAGES],
+        Dialect::Anthropic => &[
+            STREAM,
+            MAX_TOKENS,
+            MESSAGES,
+            (
+                "metadata",
+                &[
+                    r#"{ "user_id":"u" }"#,
+                    r#"{"a":1 , "user_id" : "u" ,"b":[]}"#,
+                    r#"{"user_id":null,"b":1}"#,
+                ],
+            ),
+            ("system", &[r#"[{"type":"text","text":"s","cache_control":{}}]"#, r#""s""#]),
+            ("safety_identifier", &[r#""s""#]),
+        ],
+        Dialect::Responses => &[
+            STREAM,
+            STREAM_OPTIONS,
+            STORE,
+            ("max_output_tokens", &["7"]),
+            ("input", &[r#""\ud83d""#, r#"[{"type":"item_reference","id":"i"}]"#]),
+            ("instructions", &["null", r#""s""#]),
+            ("previous_response_id", &["null", r#""resp_1""#]),
+            ("conversation", &[r#"{"id":"c"}"#]),
+        ],
+        Dialect::Gemini => &[
+            STREAM,
+            STREAM_OPTIONS,
+            ("contents", &[r#"[{"parts":[{"text":"\ud83d","thoughtSignature":"s"}]}]"#, "[]"]),
+            ("system_instruction", &[r#"{"parts":[]}"#]),
+            ("generationConfig", &[r#"{"maxOutputTokens":5}"#, "null"]),
+            ("model", &[r#""models/x""#]),
+            ("safetyIdentifier", &["1"]),
+        ],
+    };
+    let of_all = OF_ALL.into_iter().filter(|(name, _)| own.iter().all(|(other, _)| other != name));
+    own.iter().copied().chain(of_all).collect()
+}
+
+fn ask(dialect: Dialect) -> Ask {
+    let model = (dialect == Dialect::Gemini).then(|| "turnout/r".to_owned());
+    Ask { stream: model.is_some().then_some(true), model, ..Ask::of(dialect) }
+}
+
+fn read(dialect: Dialect, body: impl Into<Vec<u8>>) -> Result<Call, turnout::error::Error> {
+    Call::parse(&ask(dialect), body.into())
+}
+
+fn dialect() -> impl Strategy<Value = Dialect> {
+    select(Dialect::ALL.to_vec())
+}
 
 fn space() -> impl Strategy<Value = &'static str> + Clone {
     select(vec!["", "", "", " ", "\n  ", "\t\r\n"])
@@ -86,8 +145,8 @@ fn spelled(name: &str, escaped: bool) -> String {
 }
 
 /// Distinct members, as `"key" : value`.
-fn members() -> impl Strategy<Value = Vec<String>> {
-    let known = subsequence(FIELDS.to_vec(), 0..=10).prop_flat_map(|fields| {
+fn members(dialect: Dialect) -> impl Strategy<Value = Vec<String>> {
+    let known = subsequence(fields(dialect), 0..=10).prop_flat_map(|fields| {
         let one = |(name, values): (&'static str, &'static [&'static str])| {
             select(values).prop_map(move |value| (name.to_owned(), value.to_owned()))
         };
@@ -122,8 +181,14 @@ fn object(members: Vec<String>) -> impl Strategy<Value = String> {
     )
 }
 
-/// A valid body: its `model` at the top level or in a literal `extra_body`, unknown fields perhaps repeated.
-fn body() -> impl Strategy<Value = String> {
+/// A dialect and a body of it.
+fn spoken() -> impl Strategy<Value = (Dialect, String)> {
+    dialect().prop_flat_map(|dialect| (Just(dialect), body(dialect)))
+}
+
+/// A valid body: its `model` at the top level or in a literal `extra_body` (Gemini's in neither), unknown fields perhaps
+/// repeated.
+fn body(dialect: Dialect) -> impl Strategy<Value = String> {
     let model = || {
         (any::<bool>(), select(vec![r#""a""#, r#""\u0061\"/}""#]))
             .prop_map(|(escaped, value)| format!("{}:{value}", spelled("model", escaped)))
@@ -131,17 +196,19 @@ fn body() -> impl Strategy<Value = String> {
     let extra = prop_oneof![
         Just(None),
         Just(Some("null".to_owned())),
-        members().prop_flat_map(object).prop_map(Some),
-        (members(), model()).prop_flat_map(|(mut members, model)| {
-            members.push(model);
+        members(dialect).prop_flat_map(object).prop_map(Some),
+        (members(dialect), model()).prop_flat_map(move |(mut members, model)| {
+            if dialect != Dialect::Gemini {
+                members.push(model);
+            }
             object(members).prop_map(Some)
         }),
     ];
-    (members(), model(), extra, any::<bool>(), space(), space()).prop_flat_map(
-        |(mut members, model, extra, repeats, before, after)| {
+    (members(dialect), model(), extra, any::<bool>(), space(), space()).prop_flat_map(
+        move |(mut members, model, extra, repeats, before, after)| {
             let in_extra =
                 extra.as_deref().is_some_and(|extra| ordered(extra).iter().any(|(name, _)| name == "model"));
-            if !in_extra || repeats {
+            if dialect != Dialect::Gemini && (!in_extra || repeats) {
                 members.push(model);
             }
             if repeats {
@@ -154,8 +221,7 @@ fn body() -> impl Strategy<Value = String> {
 }
 
 /// Pieces of a body in any order.
-const LIKE_JSON: &str =
-    r#"\{("(model|extra_body|stream|messages)"|[{}\[\],: ]|"a"|\\u006d|true|null|1){0,24}\}"#;
+const LIKE_JSON: &str = r#"\{("(model|extra_body|stream|messages|metadata|input|contents)"|[{}\[\],: ]|"a"|\\u006d|true|null|1){0,24}\}"#;
 
 /// Bytes to put somewhere in a body.
 fn damage() -> impl Strategy<Value = Vec<(Index, u8)>> {
@@ -202,11 +268,13 @@ fn ordered(text: &str) -> Vec<(String, String)> {
 }
 
 /// What ought to go out, said without spans: the members in their order.
-fn expected(body: &str, overrides: &Overrides<'_>) -> Vec<(String, String)> {
+fn expected(dialect: Dialect, body: &str, overrides: &Overrides<'_>) -> Vec<(String, String)> {
+    let names_the_user = matches!(dialect, Dialect::OpenAi | Dialect::Responses);
     let stays = |name: &str, inside: bool| match name {
         "extra_body" | "fallback" | "ignore" | "sort" | "prompt_variables" => false,
         "models" | "provider" => overrides.forward_routing,
-        "metadata" => overrides.forward_metadata && !inside,
+        "user" | "safety_identifier" => names_the_user,
+        "metadata" => !inside && (names_the_user || dialect == Dialect::Anthropic),
         _ => true,
     };
     let top_level = ordered(body);
@@ -221,10 +289,11 @@ fn expected(body: &str, overrides: &Overrides<'_>) -> Vec<(String, String)> {
         }
     }
     let streams = members.contains(&("stream".to_owned(), "true".to_owned()));
-    let asks = overrides.ask_usage && streams;
+    let asks = overrides.ask_usage && streams && dialect == Dialect::OpenAi;
+    members.retain_mut(|(name, value)| name != "metadata" || takes(dialect, value, overrides));
     for (name, value) in &mut members {
         match name.as_str() {
-            "model" => *value = Value::from(overrides.model).to_string(),
+            "model" if dialect != Dialect::Gemini => *value = Value::from(overrides.model).to_string(),
             "stream_options" if asks => *value = asking(value),
             _ => {}
         }
@@ -233,6 +302,21 @@ fn expected(body: &str, overrides: &Overrides<'_>) -> Vec<(String, String)> {
         members.push(("stream_options".to_owned(), asking("null")));
     }
     members
+}
+
+/// Whether a dialect takes metadata; of Anthropic's, `user_id` alone.
+fn takes(dialect: Dialect, metadata: &mut String, overrides: &Overrides<'_>) -> bool {
+    let members = ordered(metadata);
+    match dialect {
+        Dialect::OpenAi => overrides.forward_metadata,
+        Dialect::Anthropic if members.len() > 1 => {
+            let user_id = members.iter().find(|(name, _)| name == "user_id");
+            *metadata = user_id.map(|(_, value)| format!("{{\"user_id\":{value}}}")).unwrap_or_default();
+            user_id.is_some()
+        }
+        Dialect::Anthropic => members.is_empty() || members.iter().any(|(name, _)| name == "user_id"),
+        Dialect::Responses | Dialect::Gemini => true,
+    }
 }
 
 /// `stream_options` that asks for usage, as a canonical text.
@@ -244,23 +328,31 @@ fn asking(stream_options: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_outbound_body_is_the_callers_with_the_named_splices(body in body(), overrides in overrides()) {
-        let call = Call::parse(&Ask::of(Dialect::OpenAi), body.clone().into_bytes()).unwrap();
+    fn the_outbound_body_is_the_callers_with_the_named_splices((dialect, body) in spoken(), overrides in overrides()) {
+        let call = read(dialect, body.clone()).unwrap();
         let splices = call.splices(&overrides);
         let outbound = String::from_utf8(apply(body.as_bytes(), &splices)).unwrap();
 
         // Valid JSON, and each member that stays is in its place and as it was written; nothing is there that was not.
         // Where we ask for usage, `stream_options` is compared by value, once it is seen to ask.
         let mut members = ordered(&outbound);
-        if overrides.ask_usage && call.stream() {
-            prop_assert!(Call::parse(&Ask::of(Dialect::OpenAi), outbound.clone().into_bytes()).unwrap().asks_usage());
+        if overrides.ask_usage && call.stream() && dialect == Dialect::OpenAi {
+            prop_assert!(read(dialect, outbound.clone()).unwrap().asks_usage());
             let (_, options) = members.iter_mut().find(|(name, _)| name == "stream_options").unwrap();
             *options = asking(options);
         }
-        prop_assert_eq!(&members, &expected(&body, &overrides), "{} of {}", outbound, body);
+        // What of Anthropic's metadata is left is compared without the spaces where others stood.
+        let wanted = expected(dialect, &body, &overrides);
+        for ((name, value), (_, wanted)) in members.iter_mut().zip(&wanted) {
+            if name == "metadata" && value != wanted && dialect == Dialect::Anthropic {
+                let user_id = ordered(value).into_iter().map(|(name, value)| format!("\"{name}\":{value}"));
+                *value = format!("{{{}}}", user_id.collect::<String>());
+            }
+        }
+        prop_assert_eq!(&members, &wanted, "{} of {}", outbound, body);
 
         // No name is there more often than the caller's top level had it.
         let top_level = ordered(&body);
@@ -288,37 +380,37 @@ proptest! {
     }
 
     #[test]
-    fn a_body_cut_short_is_refused(body in body()) {
+    fn a_body_cut_short_is_refused((dialect, body) in spoken()) {
         let bytes = body.trim_end().as_bytes();
         for end in 0..bytes.len() {
-            prop_assert!(Call::parse(&Ask::of(Dialect::OpenAi), bytes[..end].to_vec()).is_err(), "{end} of {body}");
+            prop_assert!(read(dialect, &bytes[..end]).is_err(), "{end} of {body}");
         }
     }
 
     #[test]
-    fn a_damaged_body_never_panics(body in body(), damage in damage(), overrides in overrides()) {
+    fn a_damaged_body_never_panics((dialect, body) in spoken(), damage in damage(), overrides in overrides()) {
         let mut bytes = body.into_bytes();
         for (at, byte) in damage {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        read_all(bytes, &overrides)?;
+        read_all(dialect, bytes, &overrides)?;
     }
 
     #[test]
-    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), overrides in overrides()) {
-        read_all(bytes, &overrides)?;
+    fn arbitrary_bytes_never_panic(dialect in dialect(), bytes in prop::collection::vec(any::<u8>(), 0..200), overrides in overrides()) {
+        read_all(dialect, bytes, &overrides)?;
     }
 
     #[test]
-    fn anything_like_json_never_panics(text in LIKE_JSON, overrides in overrides()) {
-        read_all(text.into_bytes(), &overrides)?;
+    fn anything_like_json_never_panics(dialect in dialect(), text in LIKE_JSON, overrides in overrides()) {
+        read_all(dialect, text.into_bytes(), &overrides)?;
     }
 }
 
 /// Reads everything of what may be a body; if it is one, the outbound body must be JSON.
-fn read_all(bytes: Vec<u8>, overrides: &Overrides<'_>) -> Result<(), TestCaseError> {
-    let Ok(call) = Call::parse(&Ask::of(Dialect::OpenAi), bytes) else { return Ok(()) };
+fn read_all(dialect: Dialect, bytes: Vec<u8>, overrides: &Overrides<'_>) -> Result<(), TestCaseError> {
+    let Ok(call) = read(dialect, bytes) else { return Ok(()) };
     call.messages();
     call.has_images();
     let outbound = apply(call.body(), &call.splices(overrides));

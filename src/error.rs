@@ -77,20 +77,9 @@ impl Error {
                 "code": self.kind.code(),
             }})
             .to_string(),
-            Dialect::Anthropic => anthropic::encode_error(&self.failure()),
-            Dialect::Responses => responses::encode_error(&self.failure()),
-            Dialect::Gemini => gemini::encode_error(&self.failure()),
-        }
-    }
-
-    /// The refusal in no dialect, for the encoders.
-    fn failure(&self) -> Failure {
-        Failure {
-            status: self.kind.status(),
-            kind: Some(self.kind.openai_type().to_owned()),
-            code: Some(self.kind.code().to_owned()),
-            param: self.param.clone(),
-            message: self.message.clone(),
+            Dialect::Anthropic => anthropic::encode_error(&Failure::from(self)),
+            Dialect::Responses => responses::encode_error(&Failure::from(self)),
+            Dialect::Gemini => gemini::encode_error(&Failure::from(self)),
         }
     }
 
@@ -118,6 +107,19 @@ impl Error {
             "sequence_number": 0,
         })
         .to_string()
+    }
+}
+
+/// The refusal in no dialect, for the encoders.
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Failure {
+        Failure {
+            status: error.kind.status(),
+            kind: Some(error.kind.openai_type().to_owned()),
+            code: Some(error.kind.code().to_owned()),
+            param: error.param.clone(),
+            message: error.message.clone(),
+        }
     }
 }
 

@@ -183,10 +183,12 @@ pub fn own_field(name: &str, value: &Value, losses: &mut Losses) -> Result<(), E
         return Ok(());
     }
     let feature = match name {
-        "previous_response_id" | "conversation" | "background" | "prompt" | "item_reference"
-        | "cachedContent" => {
-            Feature::StoredState
-        }
+        "previous_response_id"
+        | "conversation"
+        | "background"
+        | "prompt"
+        | "item_reference"
+        | "cachedContent" => Feature::StoredState,
         "modalities" | "audio" | "responseModalities" | "speechConfig" => Feature::SpokenAnswer,
         _ => Feature::OwnField,
     };

@@ -11,6 +11,7 @@
 //!
 //! 1 to 4 are here; 5 to 8 in [`super::exchange`], for they may come round again.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use futures::future::join;
@@ -27,6 +28,7 @@ use crate::auth::{Caller, KeyDigest, Scope, presented};
 use crate::call::{Call, Outline};
 use crate::decision::{Circumstances, Decision, decide};
 use crate::dialect::Dialect;
+use crate::dialect::conversation::Conversation;
 use crate::endpoint::{Ask, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
@@ -65,6 +67,10 @@ pub(super) struct Accepted {
     /// The caller named a model, not a router.
     pub(super) direct: bool,
     pub(super) usage: UsageMode,
+    /// A stream is to be events (and not, of Gemini's, one JSON array).
+    pub(super) events: bool,
+    /// The call in no dialect, once a downstream needs it so.
+    pub(super) conversation: OnceCell<Result<Conversation, Error>>,
 }
 
 /// The call, its attempts (`None` where no route held), and its record.
@@ -113,7 +119,8 @@ async fn accepted(
     };
     let usage = router.map_or_else(UsageMode::default, |router| router.value.usage);
     let outline = call.into_outline();
-    Ok((Accepted { outline, raw, gateway, direct, usage }, exchange, journal))
+    let (events, conversation) = (ask.events, OnceCell::new());
+    Ok((Accepted { outline, raw, gateway, direct, usage, events, conversation }, exchange, journal))
 }
 
 /// The attempts of a call that names a model. OpenRouter's `models` are its own, and go on.
@@ -267,6 +274,7 @@ pub(super) fn answered(mut journal: Journal, error: &Error, outcome: Outcome) ->
     headers.push_str(&error_headers(error));
     journal.error_kind(error.kind.code());
     let status = error.kind.status();
+    let body = error.body(journal.dialect());
     journal.write(outcome, Some(status));
-    glue::answer(status, &headers, &error.body(Dialect::OpenAi))
+    glue::answer(status, &headers, &body)
 }

@@ -1,6 +1,6 @@
 //! The demo downstream: `demo/…` models, served without network where the variable `DEMO` is `on`.
 
-use worker::js_sys::{Promise, Uint8Array};
+use worker::js_sys::Promise;
 use worker::wasm_bindgen::JsValue;
 
 use super::glue;
@@ -21,16 +21,16 @@ pub(super) fn off(model: &str) -> Error {
     Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) }
 }
 
-/// A call to a demo model: what `receive` in `upstream.js` resolves to.
+/// A call to a demo model, in Chat Completions: what `receive` in `upstream.js` resolves to.
 pub(super) fn answer(
     invocation: &Invocation,
-    raw: &Uint8Array,
+    body: Vec<u8>,
     allowance: &Allowance,
     model: &str,
     asked_usage: bool,
 ) -> Promise {
-    // Its body was read before, and was let go of since; it is well formed.
-    let Ok(call) = Call::parse(&Ask::of(Dialect::OpenAi), raw.to_vec()) else {
+    // It was read before, or is our own; it is well formed.
+    let Ok(call) = Call::parse(&Ask::of(Dialect::OpenAi), body) else {
         return Promise::reject(&JsValue::NULL);
     };
     let request = DemoRequest {

@@ -6,16 +6,19 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use worker::js_sys::Uint8Array;
+use worker::js_sys::{Promise, Uint8Array};
 use worker::web_sys::Response;
 
 use super::call::{Accepted, answered, unserved};
 use super::invocation::{Invocation, now, resolved};
 use super::journal::Journal;
 use super::settings::{setting, settings};
-use super::upstream::{self, Allowance, Answer, Body};
+use super::upstream::{self, Allowance, Answer, Body, Manner};
 use super::{demo, glue, stream};
-use crate::dialect::Dialect;
+use crate::call::{Overrides, apply};
+use crate::dialect::conversation::Conversation;
+use crate::dialect::loss::Losses;
+use crate::dialect::{Dialect, ReplyTo, translate};
 use crate::endpoint::Operation;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::circuit::Circuits;
@@ -39,6 +42,7 @@ pub(super) async fn served(
 ) -> Response {
     let mut answer: Option<Answer> = None;
     let mut sent: Option<Outbound> = None;
+    let mut is_translated = false;
     let mut step = CIRCUITS.with_borrow_mut(|circuits| exchange.start(now(), circuits));
     loop {
         let reveals = |bytes: &[u8]| sent.as_ref().is_some_and(|sent| sent.is_revealed_by(bytes));
@@ -49,15 +53,27 @@ pub(super) async fn served(
                     Err(error) => Event::Unsendable(error),
                     // 6.
                     Ok(prepared) => {
-                        journal.attempt_begins(&prepared.provider, &prepared.model, Dialect::OpenAi);
-                        let allowance = Allowance { budget_ms, may_outlive };
-                        let (promise, asked_usage) = prepared.send(invocation, accepted, &allowance);
-                        sent = prepared.outbound;
+                        let Prepared { provider, model, request, manner, note } = prepared;
+                        journal.attempt_begins(&provider, &model, manner.spoken());
+                        if let Some(note) = note {
+                            journal.note(note);
+                        }
+                        let promise = send(
+                            invocation,
+                            accepted,
+                            &request,
+                            &model,
+                            &Allowance { budget_ms, may_outlive },
+                        );
+                        sent = match request {
+                            Request::Http(outbound) => Some(outbound),
+                            Request::Demo(..) => None,
+                        };
                         let reveals =
                             |bytes: &[u8]| sent.as_ref().is_some_and(|sent| sent.is_revealed_by(bytes));
                         let (event, received) =
-                            upstream::received(invocation, promise, asked_usage, reveals).await;
-                        answer = received;
+                            upstream::received(invocation, promise, &manner, reveals).await;
+                        (answer, is_translated) = (received, matches!(manner, Manner::Translated { .. }));
                         event
                     }
                 }
@@ -70,6 +86,10 @@ pub(super) async fn served(
             // 7 and 8.
             Step::Relay(relay) => {
                 journal.exchanged(&exchange);
+                if is_translated {
+                    let is_stream = matches!(answer, Some(Answer { body: Body::Stream(_), .. }));
+                    journal.content_type(if is_stream && accepted.events { EVENTS } else { JSON });
+                }
                 return relayed(invocation, journal, answer, &relay);
             }
             Step::Refuse(refusal) => {
@@ -97,12 +117,23 @@ async fn paused(invocation: &Invocation, milliseconds: u64) -> Event {
     if left.is_ok_and(|left| left.is_truthy()) { Event::CallerLeft } else { Event::Paused }
 }
 
+const EVENTS: &str = "text/event-stream; charset=utf-8";
+const JSON: &str = "application/json";
+
 /// A target that can be called.
 struct Prepared {
     provider: String,
     model: String,
-    /// `None` for a demo model.
-    outbound: Option<Outbound>,
+    request: Request,
+    manner: Manner,
+    /// What was lost in translation.
+    note: Option<String>,
+}
+
+enum Request {
+    Http(Outbound),
+    /// To a demo model; the body where it had to be translated, and whether usage is asked for that the caller did not ask for.
+    Demo(Option<Vec<u8>>, bool),
 }
 
 /// Who serves a target, and what is sent there; an error where it cannot be called.
@@ -113,50 +144,115 @@ fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<
     if listed.is_none()
         && let Some(model) = name.strip_prefix(DEMO).and_then(|rest| rest.strip_prefix('/'))
     {
-        if !settings(&invocation.env).demo {
-            return Err(unserved(demo::off(model), *direct));
-        }
-        return Ok(Prepared { provider: DEMO.to_owned(), model: model.to_owned(), outbound: None });
+        return demonstrated(invocation, accepted, model);
     }
     let target: Target<'_> =
         listed.map_or_else(|| gateway.target(name), Ok).map_err(|error| unserved(error, *direct))?;
+    let caller = outline.dialect();
+    let dialect = target.downstream.dialect_for(caller);
     let forwarded: Vec<(&str, &str)> =
         invocation.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let sending = Sending {
-        dialect: Dialect::OpenAi,
-        operation: Operation::Generate,
+        dialect,
+        operation: outline.operation(),
         forwarded: &forwarded,
         usage_as_asked: accepted.usage == UsageMode::AsAsked,
         direct: *direct && name == outline.model(),
     };
-    let outbound = outbound(outline, &target, &sending, None, &|name| setting(&invocation.env, name))?;
-    Ok(Prepared {
-        provider: target.downstream.id.clone(),
-        model: target.model.to_owned(),
-        outbound: Some(outbound),
-    })
+    let translation = (dialect != caller).then(|| translation(invocation, accepted, dialect, target.model));
+    let (body, manner, note) = match translation.transpose()? {
+        Some(Translation { body, manner, note }) => (Some(body), Some(manner), note),
+        None => (None, None, None),
+    };
+    let outbound = outbound(outline, &target, &sending, body, &|name| setting(&invocation.env, name))?;
+    let manner = manner.unwrap_or(Manner::AsItIs { dialect, asked_usage: outbound.asked_usage });
+    let (provider, model) = (target.downstream.id.clone(), target.model.to_owned());
+    Ok(Prepared { provider, model, request: Request::Http(outbound), manner, note })
 }
 
-impl Prepared {
-    /// Sends it. Also says whether we ask for a usage chunk that the caller is not to see.
-    fn send(
-        &self,
-        invocation: &Invocation,
-        accepted: &Accepted,
-        allowance: &Allowance,
-    ) -> (worker::js_sys::Promise, bool) {
-        let outline = &accepted.outline;
-        match &self.outbound {
-            Some(outbound) => (
-                upstream::send(invocation, outline.stream(), allowance, &accepted.raw, outbound),
-                outbound.asked_usage,
-            ),
-            None => {
-                // As of any downstream: usage that the caller did not ask for is asked for, and withheld.
-                let asked_usage =
-                    outline.stream() && !outline.asks_usage() && accepted.usage == UsageMode::Always;
-                (demo::answer(invocation, &accepted.raw, allowance, &self.model, asked_usage), asked_usage)
-            }
+fn demonstrated(invocation: &Invocation, accepted: &Accepted, model: &str) -> Result<Prepared, Error> {
+    let outline = &accepted.outline;
+    if !settings(&invocation.env).demo {
+        return Err(unserved(demo::off(model), accepted.direct));
+    }
+    let (request, manner, note) = if outline.dialect() == Dialect::OpenAi {
+        // As of any downstream: usage that the caller did not ask for is asked for, and withheld.
+        let asked_usage = outline.stream() && !outline.asks_usage() && accepted.usage == UsageMode::Always;
+        (Request::Demo(None, asked_usage), Manner::AsItIs { dialect: Dialect::OpenAi, asked_usage }, None)
+    } else {
+        let Translation { body, manner, note } = translation(invocation, accepted, Dialect::OpenAi, model)?;
+        (Request::Demo(Some(body), false), manner, note)
+    };
+    Ok(Prepared { provider: DEMO.to_owned(), model: model.to_owned(), request, manner, note })
+}
+
+/// A call in another dialect than its caller's.
+struct Translation {
+    body: Vec<u8>,
+    manner: Manner,
+    note: Option<String>,
+}
+
+fn translation(
+    invocation: &Invocation,
+    accepted: &Accepted,
+    target: Dialect,
+    model: &str,
+) -> Result<Translation, Error> {
+    let outline = &accepted.outline;
+    let caller = outline.dialect();
+    if outline.operation() == Operation::CountTokens {
+        let message =
+            "Tokens are counted by downstreams that speak Anthropic's Messages alone; name a model of one.";
+        return Err(Error {
+            param: Some("model".to_owned()),
+            ..Error::new(ErrorKind::UpstreamModel, message)
+        });
+    }
+    let conversation =
+        accepted.conversation.get_or_init(|| conversation(accepted)).as_ref().map_err(Error::clone)?;
+    let mut losses = Losses::new(target);
+    let body = translate::encode_request(target, conversation, model, &mut losses)?;
+    let reply = ReplyTo {
+        conversation: conversation.clone(),
+        id: format!("{:016x}{:016x}", invocation.started, invocation.random[1]),
+        created: invocation.started / 1000,
+        wants_usage: outline.asks_usage(),
+        wants_events: accepted.events,
+    };
+    let manner = Manner::Translated { from: target, to: caller, reply: Rc::new(reply) };
+    Ok(Translation { body, manner, note: losses.note() })
+}
+
+/// The call in no dialect: of its body less what is ours, with a literal `extra_body` unfolded.
+fn conversation(accepted: &Accepted) -> Result<Conversation, Error> {
+    let outline = &accepted.outline;
+    let overrides = Overrides { model: outline.model(), forward_metadata: true, ..Overrides::default() };
+    let body = apply(&accepted.raw.to_vec(), &outline.splices(&overrides));
+    let mut conversation = translate::decode_request(outline.dialect(), &body)?;
+    conversation.model = outline.model().to_owned();
+    conversation.stream = outline.stream();
+    if conversation.user.is_none() {
+        conversation.user = outline.user().map(str::to_owned);
+    }
+    Ok(conversation)
+}
+
+/// Sends what was prepared.
+fn send(
+    invocation: &Invocation,
+    accepted: &Accepted,
+    request: &Request,
+    model: &str,
+    allowance: &Allowance,
+) -> Promise {
+    match request {
+        Request::Http(outbound) => {
+            upstream::send(invocation, accepted.outline.stream(), allowance, &accepted.raw, outbound)
+        }
+        Request::Demo(body, asked_usage) => {
+            let body = body.clone().unwrap_or_else(|| accepted.raw.to_vec());
+            demo::answer(invocation, body, allowance, model, *asked_usage)
         }
     }
 }
@@ -187,7 +283,7 @@ fn relayed(
         }
         Body::Error(json, observed) => {
             journal.observed(observed);
-            journal.content_type("application/json");
+            journal.content_type(JSON);
             passed(journal, &upstream, &Uint8Array::from(json.as_slice()), relay)
         }
     }

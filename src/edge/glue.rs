@@ -108,6 +108,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn abandon(this: &Pump);
     #[wasm_bindgen(method, setter)]
+    pub(super) fn set_over(this: &Pump, over: bool);
+    #[wasm_bindgen(method, setter)]
     pub(super) fn set_unwatched(this: &Pump, unwatched: bool);
     #[wasm_bindgen(method)]
     pub(super) fn run(this: &Pump, held: &JsValue, feed: &Closure<dyn FnMut(JsValue) -> JsValue>) -> Promise;

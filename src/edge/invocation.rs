@@ -10,7 +10,7 @@ use worker::{Context, Env};
 
 use super::glue;
 use crate::decision::Origin;
-use crate::dialect::Dialect;
+use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::patience;
 use crate::{auth, identity, outbound};
@@ -96,7 +96,7 @@ impl Invocation {
     pub(super) fn refuse(&self, error: &Error) -> Response {
         let mut headers = "content-type\napplication/json".to_owned();
         headers.push_str(&error_headers(error));
-        glue::answer(error.kind.status(), &headers, &error.body(Dialect::OpenAi))
+        glue::answer(error.kind.status(), &headers, &error.body(Endpoint::dialect_of(&self.path)))
     }
 }
 

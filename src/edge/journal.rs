@@ -89,6 +89,11 @@ impl Journal {
         self.notes.push(note);
     }
 
+    /// The caller's dialect.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.record.dialect_in
+    }
+
     /// What `x-turnout-note` is going to say.
     pub(super) fn notes(&self) -> &[String] {
         &self.notes

@@ -1,7 +1,7 @@
 //! A committed stream on its way to the caller.
 //!
 //! It is moved by workerd itself, and another branch of it is read now and then ([`watch`]): no code of ours runs per chunk.
-//! Only where we asked for a usage chunk that the caller is not to see do chunks pass through our hands ([`filtered`]).
+//! Only where it is translated, or we asked for a usage chunk that the caller is not to see, do chunks pass through our hands ([`changed`]).
 //! Where it breaks, or ends without having come to its end, the caller gets an error in the form that its dialect has
 //! for errors in a stream, after the bytes that came.
 
@@ -17,12 +17,11 @@ use super::exchange::unusable;
 use super::glue::{self, Pump, Tap};
 use super::invocation::{Invocation, resolved};
 use super::journal::Journal;
-use super::upstream::Stream;
-use crate::dialect::Dialect;
+use super::upstream::{Change, Stream};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Relay;
 use crate::record::Outcome;
-use crate::relay::{First, Observed, Observer, UsageFilter, error_ending};
+use crate::relay::{Observed, Observer, error_ending};
 
 /// Hands a stream to the caller, and its record to whoever sees its end.
 pub(super) fn committed(
@@ -38,7 +37,7 @@ pub(super) fn committed(
     let begun = Begun { journal, outcome: relay.outcome, status: relay.status };
     match stream {
         Stream::Native(tap, observer) => invocation.background(watch(tap, observer, begun)),
-        Stream::Filtered(pump, filter, held) => invocation.background(filtered(pump, filter, held, begun)),
+        Stream::Changed(pump, change, held) => invocation.background(changed(pump, change, held, begun)),
     }
     answer
 }
@@ -79,41 +78,50 @@ async fn watch(tap: Tap, mut observer: Observer, begun: Begun) {
     let observed = observer.finish();
     let outcome = outcome(tap.outcome(), &observed, unseen);
     // Where our branch was let go, nobody knows whether an event is in progress: a blank line more does no harm.
-    let ending = if outcome == Outcome::Cut { ending(between_events) } else { Vec::new() };
+    let ending = if outcome == Outcome::Cut {
+        error_ending(begun.journal.dialect(), between_events, &broke_off())
+    } else {
+        Vec::new()
+    };
     let _ = resolved(tap.close(&bytes(&ending))).await;
     close(begun, observed, outcome);
 }
 
-/// Moves a stream through the usage filter, after what of it was held.
-async fn filtered(pump: Pump, filter: UsageFilter, held: Vec<u8>, begun: Begun) {
+/// Moves a stream that is not to pass as it is, after what of it was held.
+async fn changed(pump: Pump, change: Change, held: Vec<u8>, begun: Begun) {
     let pump = Rc::new(pump);
-    let shared = Rc::new(RefCell::new(filter));
+    let shared = Rc::new(RefCell::new(change));
     let feed = {
         let (pump, shared) = (pump.clone(), shared.clone());
         Closure::<dyn FnMut(JsValue) -> JsValue>::new(move |chunk: JsValue| {
-            let filter = &mut *shared.borrow_mut();
+            let change = &mut *shared.borrow_mut();
             let mut out = Vec::new();
             let Some(input) = chunk.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec) else {
-                filter.end(&mut out);
-                if outcome(Some(if chunk.is_null() { 2 } else { 0 }), filter.observed(), false)
-                    == Outcome::Cut
-                {
-                    out.extend(ending(filter.between_events()));
+                change.end(&mut out);
+                let ended = if chunk.is_null() { 2 } else { 0 };
+                if outcome(Some(ended), &change.observed(), false) == Outcome::Cut {
+                    change.ending(&broke_off(), &mut out);
                 }
                 return bytes(&out);
             };
-            filter.push(&input, &mut out);
-            pump.set_unwatched(filter.holds_nothing() && filter.first() == Some(&First::Meaningful));
+            if !change.push(&input, &mut out) {
+                // It is none of its dialect any more: nothing that comes after this can be understood.
+                change.ending(&broke_off(), &mut out);
+                pump.set_over(true);
+            }
+            pump.set_unwatched(change.is_unwatched());
             if out == input { chunk } else { bytes(&out) }
         })
     };
     let ended = resolved(pump.run(&bytes(&held), &feed)).await.ok();
     drop(feed);
-    let Some(filter) = Rc::into_inner(shared) else { return };
+    let Some(change) = Rc::into_inner(shared) else { return };
+    let mut change = change.into_inner();
     // Where the stream did not come to its end, what was seen until then counts.
-    let observed = filter.into_inner().finish(&mut Vec::new());
+    change.end(&mut Vec::new());
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0, 1 or 2")]
     let ended = ended.and_then(|ended| ended.as_f64()).map(|ended| ended as u32);
+    let observed = change.observed();
     let outcome = outcome(ended, &observed, false);
     close(begun, observed, outcome);
 }
@@ -123,9 +131,9 @@ fn bytes(out: &[u8]) -> JsValue {
 }
 
 /// What a caller is told in a stream that broke.
-fn ending(between_events: bool) -> Vec<u8> {
+fn broke_off() -> Error {
     let message = "The downstream's answer broke off here; what came before this is all that there is of it.";
-    error_ending(Dialect::OpenAi, between_events, &Error::new(ErrorKind::UpstreamUnreachable, message))
+    Error::new(ErrorKind::UpstreamUnreachable, message)
 }
 
 /// How a stream ended. `ended` is what `upstream.js` says of it; `unseen` where nothing can tell whether it was complete. A

@@ -345,7 +345,7 @@ class Tap {
 // A stream that is moved chunk by chunk, of which `feed` is shown what Rust wants to see.
 //
 // `feed` takes a chunk, undefined at the end and null where the stream broke, and returns what is to be written in its place
-// (undefined for nothing). While `unwatched` is set, chunks that `mayBypass` are not shown. `run` resolves to an outcome
+// (undefined for nothing). While `unwatched` is set, chunks that `mayBypass` are not shown; once `over` is, nothing more is read. `run` resolves to an outcome
 // like that of `Tap`.
 class Pump {
   constructor(request, upstream, patience) {
@@ -353,6 +353,7 @@ class Pump {
     this.patience = patience;
     this.reader = upstream.body.getReader();
     this.unwatched = false;
+    this.over = false;
   }
 
   // As of `Tap`.
@@ -381,9 +382,10 @@ class Pump {
         if (signal.aborted) return 1;
         const bytes = chunk && this.unwatched && mayBypass(chunk) ? chunk : feed(chunk);
         if (bytes !== undefined) await writer.write(bytes);
-        if (!chunk) {
+        if (!chunk || this.over) {
+          if (this.over) reader.cancel().catch(() => {});
           await writer.close();
-          return chunk === null ? 2 : 0;
+          return chunk === undefined ? 0 : 2;
         }
       }
     } catch (error) {

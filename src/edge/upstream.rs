@@ -3,20 +3,22 @@
 //! In scope: what came, as [`Event`]s for the exchange, and the answer as far as it was read. Out of scope: what is done
 //! about it (`exchange`), the rest of a stream once it is committed ([`super::stream`]).
 
+use std::rc::Rc;
+
 use worker::js_sys::{Array, Error as JsError, Promise, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::web_sys::{ReadableStream, Response};
 
 use super::glue::{self, Pump, Tap};
 use super::invocation::{Invocation, now, pairs, resolved};
-use crate::dialect::Dialect;
+use crate::dialect::answer::Failure;
+use crate::dialect::{Dialect, ReplyTo, translate};
+use crate::error::Error;
 use crate::exchange::patience::asked_pause;
 use crate::exchange::{Event, Shown};
 use crate::outbound::{self, Outbound};
-use crate::relay::{First, Observed, Observer, Said, UsageFilter};
-
-/// The dialect of every downstream so far.
-const DIALECT: Dialect = Dialect::OpenAi;
+use crate::relay::{First, Observed, Observer, Said, UsageFilter, error_ending};
+use crate::usage::Usage;
 
 /// What one attempt gets to work with.
 pub(super) struct Allowance {
@@ -40,12 +42,37 @@ pub(super) enum Body {
     Stream(Box<Stream>),
 }
 
+/// How an answer is read, and brought to the caller.
+pub(super) enum Manner {
+    /// Caller and downstream speak the same: bytes pass as they are, less a usage chunk where we asked for it.
+    AsItIs { dialect: Dialect, asked_usage: bool },
+    /// The downstream speaks `from`, the caller `to`.
+    Translated { from: Dialect, to: Dialect, reply: Rc<ReplyTo> },
+}
+
+impl Manner {
+    /// What the downstream speaks.
+    pub(super) fn spoken(&self) -> Dialect {
+        match self {
+            Manner::AsItIs { dialect, .. } => *dialect,
+            Manner::Translated { from, .. } => *from,
+        }
+    }
+}
+
 /// A stream on its way.
 pub(super) enum Stream {
     /// Moved by workerd; our branch of it is read along.
     Native(Tap, Observer),
-    /// Moved by us through the usage filter, and what of it is held until it is committed.
-    Filtered(Pump, UsageFilter, Vec<u8>),
+    /// Moved by us, and what of it is held until it is committed.
+    Changed(Pump, Change, Vec<u8>),
+}
+
+/// What becomes of a stream that passes through our hands.
+pub(super) enum Change {
+    /// A usage chunk is withheld, and nothing else.
+    Usage(Dialect, Box<UsageFilter>),
+    Translation(Box<translate::Stream>),
 }
 
 /// As much of a stream is held for its first meaningful event: what says nothing for longer is let pass.
@@ -56,7 +83,7 @@ const MOST_HELD: usize = 8 << 20;
 pub(super) async fn received(
     invocation: &Invocation,
     sent: Promise,
-    asked_usage: bool,
+    manner: &Manner,
     reveals: impl Fn(&[u8]) -> bool,
 ) -> (Event, Option<Answer>) {
     let parts = match resolved(sent).await {
@@ -70,13 +97,7 @@ pub(super) async fn received(
     let body = parts.get(2);
     if body.is_undefined() {
         let patience = parts.get(3);
-        let stream = if asked_usage {
-            glue::open_pump(&invocation.request, &upstream, &patience)
-                .map(|pump| Stream::Filtered(pump, UsageFilter::new(DIALECT), Vec::new()))
-        } else {
-            glue::open_tap(&invocation.request, &upstream, &patience)
-                .map(|tap| Stream::Native(tap, Observer::new(DIALECT)))
-        };
+        let stream = opened(invocation, &upstream, &patience, manner);
         return match stream {
             Ok(stream) => (
                 Event::Head { status },
@@ -87,19 +108,69 @@ pub(super) async fn received(
     }
     let headers = pairs(&mut lines.skip(1));
     let bytes = body.dyn_into::<Uint8Array>().ok();
-    let (event, observed) = judged(status, bytes.as_ref(), &headers, reveals);
+    let copy = bytes.as_ref().map(Uint8Array::to_vec);
+    let (event, observed) = judged(manner.spoken(), status, copy.as_deref(), &headers, reveals);
+    let (event, bytes) = match (manner, copy) {
+        (Manner::Translated { from, to, reply }, Some(copy)) => {
+            translated(event, (*from, *to), status, &copy, reply)
+        }
+        _ => (event, bytes),
+    };
     (event, Some(Answer { upstream, status, body: Body::Whole(bytes, observed) }))
+}
+
+fn opened(
+    invocation: &Invocation,
+    upstream: &Response,
+    patience: &JsValue,
+    manner: &Manner,
+) -> Result<Stream, JsValue> {
+    let change = match manner {
+        Manner::AsItIs { dialect, asked_usage: false } => {
+            let tap = glue::open_tap(&invocation.request, upstream, patience)?;
+            return Ok(Stream::Native(tap, Observer::new(*dialect)));
+        }
+        Manner::AsItIs { dialect, asked_usage: true } => {
+            Change::Usage(*dialect, Box::new(UsageFilter::new(*dialect)))
+        }
+        Manner::Translated { from, to, reply } => {
+            Change::Translation(Box::new(translate::Stream::new(*from, *to, reply.clone())))
+        }
+    };
+    let pump = glue::open_pump(&invocation.request, upstream, patience)?;
+    Ok(Stream::Changed(pump, change, Vec::new()))
+}
+
+/// A whole answer, or an error, in the caller's dialect. What the downstream's own does not allow is no answer.
+fn translated(
+    event: Event,
+    (from, to): (Dialect, Dialect),
+    status: u16,
+    bytes: &[u8],
+    reply: &ReplyTo,
+) -> (Event, Option<Uint8Array>) {
+    match event {
+        Event::Meaningful { .. } | Event::Empty { .. } => match translate::answer(from, to, bytes, reply) {
+            Ok(translated) => (event, Some(Uint8Array::from(translated.as_slice()))),
+            Err(_) => (Event::Broke { status }, None),
+        },
+        Event::Failed(_) => {
+            let (_, body) = translate::error(from, to, status, bytes);
+            (event, Some(Uint8Array::from(body.as_bytes())))
+        }
+        _ => (event, None),
+    }
 }
 
 /// Judges an answer that is there whole.
 fn judged(
+    dialect: Dialect,
     status: u16,
-    bytes: Option<&Uint8Array>,
+    bytes: Option<&[u8]>,
     headers: &[(String, String)],
     reveals: impl Fn(&[u8]) -> bool,
 ) -> (Event, Observed) {
-    let copy = bytes.map(Uint8Array::to_vec);
-    let read = copy.as_deref().map(|bytes| Observer::judge(DIALECT, bytes));
+    let read = bytes.map(|bytes| Observer::judge(dialect, bytes));
     let (observed, said) = read.unwrap_or((Observed::default(), Said::Garbage));
     let is_success = (200..300).contains(&status);
     if is_success && observed.error.is_none() {
@@ -114,7 +185,7 @@ fn judged(
     let shown = Shown {
         status,
         word: observed.error.clone(),
-        reveals: copy.as_deref().is_some_and(reveals),
+        reveals: bytes.is_some_and(reveals),
         pause_ms: asked_pause(header, now()),
     };
     (Event::Failed(shown), observed)
@@ -139,7 +210,8 @@ impl Answer {
         let status = self.status;
         let Body::Stream(stream) = &mut self.body else { return Event::Broke { status } };
         let event = stream.first(status, reveals).await;
-        if let (Event::Failed(_), Some((json, observed))) = (&event, stream.error()) {
+        if let (Event::Failed(_), Some((_, json))) = (&event, stream.error()) {
+            let observed = stream.observed();
             self.abandon();
             self.body = Body::Error(json, observed);
         } else if !matches!(event, Event::Meaningful { .. } | Event::Empty { .. }) {
@@ -153,7 +225,7 @@ impl Answer {
         let Body::Stream(stream) = &self.body else { return };
         match &**stream {
             Stream::Native(tap, _) => tap.abandon(),
-            Stream::Filtered(pump, ..) => pump.abandon(),
+            Stream::Changed(pump, ..) => pump.abandon(),
         }
     }
 }
@@ -172,19 +244,21 @@ impl Stream {
                 }
             };
             let block = block.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
-            let is_end = block.is_none();
             read += block.as_ref().map_or(0, Vec::len);
-            self.push(block.as_deref());
-            match self.seen() {
-                Some(First::Meaningful) => return Event::Meaningful { status },
-                Some(First::Error { kind, json }) => {
-                    let word = Some(kind.clone());
-                    return Event::Failed(Shown { status, word, reveals: reveals(json), pause_ms: None });
-                }
-                None if is_end && self.observed().done => return Event::Empty { status },
-                None if is_end => return Event::Broke { status },
-                None if read > MOST_HELD => return Event::Meaningful { status },
-                None => {}
+            let is_sound = self.push(block.as_deref());
+            if let Some((word, json)) = self.error() {
+                let reveals = reveals(&json);
+                return Event::Failed(Shown { status, word, reveals, pause_ms: None });
+            }
+            if self.has_begun() {
+                return Event::Meaningful { status };
+            }
+            match block {
+                _ if !is_sound => return Event::Broke { status },
+                None if self.observed().done => return Event::Empty { status },
+                None => return Event::Broke { status },
+                Some(_) if read > MOST_HELD => return Event::Meaningful { status },
+                Some(_) => {}
             }
         }
     }
@@ -192,46 +266,117 @@ impl Stream {
     fn next(&self) -> Promise {
         match self {
             Stream::Native(tap, _) => tap.next(),
-            Stream::Filtered(pump, ..) => pump.next(),
+            Stream::Changed(pump, ..) => pump.next(),
         }
     }
 
-    /// Takes the next bytes, or the end.
-    fn push(&mut self, bytes: Option<&[u8]>) {
+    /// Takes the next bytes, or the end; says whether they are of the downstream's dialect, where that is looked at.
+    fn push(&mut self, bytes: Option<&[u8]>) -> bool {
         match (self, bytes) {
             (Stream::Native(_, observer), Some(bytes)) => observer.push(bytes),
             (Stream::Native(_, observer), None) => observer.end(),
-            (Stream::Filtered(_, filter, held), Some(bytes)) => filter.push(bytes, held),
-            (Stream::Filtered(_, filter, held), None) => filter.end(held),
+            (Stream::Changed(_, change, held), Some(bytes)) => return change.push(bytes, held),
+            (Stream::Changed(_, change, held), None) => change.end(held),
+        }
+        true
+    }
+
+    fn has_begun(&self) -> bool {
+        match self {
+            Stream::Native(_, observer) => observer.first() == Some(&First::Meaningful),
+            Stream::Changed(_, change, _) => change.has_begun(),
         }
     }
 
-    /// The first event of note, once it was seen.
-    fn seen(&self) -> Option<&First> {
-        match self {
+    /// The word and the body of an error that came first.
+    fn error(&self) -> Option<(Option<String>, Vec<u8>)> {
+        let first = match self {
             Stream::Native(_, observer) => observer.first(),
-            Stream::Filtered(_, filter, _) => filter.first(),
-        }
+            Stream::Changed(_, Change::Usage(_, filter), _) => filter.first(),
+            Stream::Changed(_, Change::Translation(stream), _) => {
+                let failed = stream.failed().filter(|_| !stream.has_begun())?;
+                return Some((failed.kind, failed.body.into_bytes()));
+            }
+        };
+        let Some(First::Error { kind, json }) = first else { return None };
+        Some((Some(kind.clone()), json.clone()))
     }
 
-    fn observed(&self) -> &Observed {
+    fn observed(&self) -> Observed {
         match self {
-            Stream::Native(_, observer) => observer.observed(),
-            Stream::Filtered(_, filter, _) => filter.observed(),
+            Stream::Native(_, observer) => observer.observed().clone(),
+            Stream::Changed(_, change, _) => change.observed(),
         }
-    }
-
-    /// The error that came first, where it did.
-    fn error(&self) -> Option<(Vec<u8>, Observed)> {
-        let Some(First::Error { json, .. }) = self.seen() else { return None };
-        Some((json.clone(), self.observed().clone()))
     }
 
     /// Commits it: what the caller is to read.
     pub(super) fn commit(&self) -> ReadableStream {
         match self {
             Stream::Native(tap, _) => tap.commit(),
-            Stream::Filtered(pump, ..) => pump.commit(),
+            Stream::Changed(pump, ..) => pump.commit(),
+        }
+    }
+}
+
+impl Change {
+    /// Takes the next bytes and appends what the caller gets of them. Says whether more may come.
+    pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        match self {
+            Change::Usage(_, filter) => {
+                filter.push(bytes, out);
+                true
+            }
+            Change::Translation(stream) => stream.push(bytes, out).is_ok(),
+        }
+    }
+
+    /// Takes the end, and appends what was still held.
+    pub(super) fn end(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Change::Usage(_, filter) => filter.end(out),
+            // Whether it had come to its end is seen by `observed`.
+            Change::Translation(stream) => drop(stream.finish(out)),
+        }
+    }
+
+    /// Appends an error, in the caller's dialect, after what was said.
+    pub(super) fn ending(&mut self, error: &Error, out: &mut Vec<u8>) {
+        match self {
+            Change::Usage(dialect, filter) => {
+                out.extend(error_ending(*dialect, filter.between_events(), error));
+            }
+            Change::Translation(stream) => stream.ending(&Failure::from(error), out),
+        }
+    }
+
+    /// Whether chunks that need no look may go around.
+    pub(super) fn is_unwatched(&self) -> bool {
+        match self {
+            Change::Usage(_, filter) => filter.holds_nothing() && self.has_begun(),
+            Change::Translation(_) => false,
+        }
+    }
+
+    fn has_begun(&self) -> bool {
+        match self {
+            Change::Usage(_, filter) => filter.first() == Some(&First::Meaningful),
+            Change::Translation(stream) => stream.has_begun(),
+        }
+    }
+
+    /// What was seen until now.
+    pub(super) fn observed(&self) -> Observed {
+        match self {
+            Change::Usage(_, filter) => filter.observed().clone(),
+            Change::Translation(stream) => Observed {
+                usage: Some(stream.usage()).filter(|usage| *usage != Usage::default()),
+                model: stream.model().map(str::to_owned),
+                meaningful: stream.has_begun(),
+                done: stream.is_done(),
+                terminated: stream.is_done(),
+                finish_reason: stream.stop().map(str::to_owned),
+                error: stream.failed().map(|failed| failed.kind.unwrap_or_else(|| "error".to_owned())),
+            },
         }
     }
 }

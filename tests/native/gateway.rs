@@ -1,11 +1,14 @@
 mod base_url;
 mod document;
+mod formats;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use turnout::dialect::Dialect;
 use turnout::error::ErrorKind;
 use turnout::fault::Fault;
-use turnout::gateway::{Credential, Downstream, Gateway};
+use turnout::gateway::{Credential, Downstream, Gateway, Target};
+use turnout::outbound::{Sending, url_for};
 use turnout::provider::{AuthStyle, StreamUsage};
 
 fn parse(document: &Value) -> Result<(Gateway, Vec<Fault>), Vec<Fault>> {
@@ -33,6 +36,16 @@ fn downstream(changes: Value) -> Downstream {
     assert_eq!(warnings, [], "{document}");
     let id = document["downstreams"][0]["id"].as_str().unwrap();
     gateway.downstream(id).unwrap().clone()
+}
+
+/// Where its model `m` is called in a dialect that it speaks.
+fn url(downstream: &Downstream, dialect: Dialect) -> String {
+    url_for(&Target { downstream, model: "m" }, &Sending::of(dialect), false, &|_| None).unwrap()
+}
+
+/// What it speaks, by name.
+fn spoken(downstream: &Downstream) -> Vec<&'static str> {
+    downstream.spoken.iter().map(|spoken| spoken.dialect.as_str()).collect()
 }
 
 /// One fault, and it begins so.
@@ -257,16 +270,16 @@ proptest! {
 
     /// A URL that is accepted goes to the host that it names, whatever the text around it.
     #[test]
-    fn an_accepted_url_is_sent_to_the_host_that_was_checked(url in "https?://[a-z0-9.:@/\\[\\]%_\\\\ -]{1,30}") {
-        let document = document_with(json!({"base_url": url}));
+    fn an_accepted_url_is_sent_to_the_host_that_was_checked(base_url in "https?://[a-z0-9.:@/\\[\\]%_\\\\ -]{1,30}") {
+        let document = document_with(json!({"base_url": base_url, "api_formats": ["openai"]}));
         if let Ok((gateway, _)) = parse(&document) {
-            let chat_url = &gateway.downstream("mine").unwrap().chat_url;
-            let authority = url.split('/').nth(2).unwrap();
+            let chat_url = url(gateway.downstream("mine").unwrap(), Dialect::OpenAi);
+            let authority = base_url.split('/').nth(2).unwrap();
             let sent_to = chat_url.split('/').nth(2).unwrap();
             prop_assert!(authority == sent_to || authority.strip_suffix(":443") == Some(sent_to)
                 || authority.strip_suffix(":80") == Some(sent_to)
                 || authority.rsplit_once(':').is_some_and(|(host, port)| port.starts_with('0')
-                    && sent_to == format!("{host}:{}", port.trim_start_matches('0'))), "{url} {chat_url}");
+                    && sent_to == format!("{host}:{}", port.trim_start_matches('0'))), "{base_url} {chat_url}");
             prop_assert!(!authority.contains(['@', '%', '\\', ' ']));
         }
     }

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use turnout::dialect::Dialect::{self, Anthropic, Gemini, OpenAi, Responses};
 use turnout::gateway::{Credential, Gateway};
 use turnout::provider::{self, ALSO_KNOWN_AS, AuthStyle, PROVIDERS, StreamUsage};
 
@@ -37,11 +38,67 @@ fn a_document_with_a_built_ins_base_url_means_its_endpoint_and_secret() {
             assert_eq!(warnings, []);
             let (replaced, default) = (gateway.downstream(provider.id).unwrap(), Gateway::default());
             let builtin = default.downstream(provider.id).unwrap();
-            assert_eq!(replaced.chat_url, builtin.chat_url);
+            assert_eq!(replaced.spoken, builtin.spoken, "{base_url}");
             assert_eq!(replaced.credential, builtin.credential);
             assert_eq!(replaced.habits, builtin.habits);
         }
     }
+}
+
+#[test]
+fn each_speaks_something_at_a_path_of_its_own_host() {
+    for provider in PROVIDERS {
+        let spoken: BTreeSet<Dialect> = provider.spoken.iter().copied().collect();
+        assert!(!spoken.is_empty() && spoken.len() == provider.spoken.len(), "{}", provider.id);
+        for (_, path) in provider.elsewhere {
+            assert!(path.starts_with('/') && !path.ends_with('/'), "{} {path}", provider.id);
+        }
+        for dialect in Dialect::ALL {
+            let known =
+                spoken.contains(&dialect) || provider.elsewhere.iter().any(|(other, _)| *other == dialect);
+            assert_eq!(provider.path_of(dialect).is_some(), known, "{} {dialect:?}", provider.id);
+        }
+    }
+}
+
+#[test]
+fn dialects_are_as_the_providers_document_them() {
+    let beyond_chat: Vec<_> =
+        PROVIDERS.iter().filter(|p| p.spoken != [OpenAi]).map(|p| (p.id, p.spoken.to_vec())).collect();
+    assert_eq!(
+        beyond_chat,
+        [
+            ("anthropic", vec![Anthropic]),
+            ("azure", vec![OpenAi, Responses]),
+            ("deepseek", vec![OpenAi, Anthropic]),
+            ("google", vec![Gemini]),
+            ("inworld", vec![OpenAi, Anthropic]),
+            ("minimax", vec![OpenAi, Anthropic]),
+            ("moonshot", vec![OpenAi, Anthropic]),
+            ("openai", vec![OpenAi, Responses]),
+            ("openrouter", vec![OpenAi, Anthropic]),
+            ("xai", vec![OpenAi, Responses]),
+            ("zai", vec![OpenAi, Anthropic]),
+        ]
+    );
+    let gateway = Gateway::default();
+    for (id, dialect, root) in [
+        ("anthropic", Anthropic, "https://api.anthropic.com/v1"),
+        ("azure", Responses, "https://{AZURE_RESOURCE_NAME}.openai.azure.com/openai/v1"),
+        ("deepseek", OpenAi, "https://api.deepseek.com/v1"),
+        ("deepseek", Anthropic, "https://api.deepseek.com/anthropic/v1"),
+        ("google", Gemini, "https://generativelanguage.googleapis.com/v1beta"),
+        ("inworld", Anthropic, "https://api.inworld.ai/v1"),
+        ("minimax", Anthropic, "https://api.minimax.io/anthropic/v1"),
+        ("moonshot", Anthropic, "https://api.moonshot.ai/anthropic/v1"),
+        ("openai", Responses, "https://api.openai.com/v1"),
+        ("openrouter", Anthropic, "https://openrouter.ai/api/v1"),
+        ("xai", Responses, "https://api.x.ai/v1"),
+        ("zai", Anthropic, "https://api.z.ai/api/anthropic/v1"),
+    ] {
+        assert_eq!(gateway.downstream(id).unwrap().root_of(dialect), Some(root), "{id} {dialect:?}");
+    }
+    assert_eq!(gateway.downstream("anthropic").unwrap().root_of(OpenAi), None, "only a document can name it");
 }
 
 #[test]
@@ -79,6 +136,10 @@ fn habits_are_as_the_providers_document_them() {
     assert_eq!(taking(|h| h.takes_routing), ["openrouter"]);
     assert_eq!(taking(|h| h.auth == AuthStyle::ApiKey), ["azure"]);
     assert_eq!(taking(|h| h.auth == AuthStyle::Basic), ["inworld"]);
+    assert_eq!(
+        taking(|h| h.messages_auth != AuthStyle::XApiKey),
+        ["inworld", "moonshot", "openrouter", "zai"]
+    );
 }
 
 #[test]

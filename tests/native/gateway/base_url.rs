@@ -1,6 +1,8 @@
 use serde_json::json;
 
-use super::{check_fault, document_with, downstream};
+use turnout::dialect::Dialect;
+
+use super::{check_fault, document_with, downstream, url};
 
 #[test]
 fn a_base_url_is_absolute_https_or_loopback_and_nothing_more() {
@@ -46,6 +48,8 @@ fn a_base_url_is_absolute_https_or_loopback_and_nothing_more() {
         ("https://a.example:", "must name a port"),
         ("https://a.example:99999", "must"),
         ("https://a.example:0", "must not name port 0"),
+        ("https://a.example/v1beta/models/gemini-3:generateContent", "must end before `/models/"),
+        ("https://a.example/v1beta/models/gemini-3:streamGenerateContent", "must end before `/models/"),
     ] {
         check_fault(
             &document_with(json!({"base_url": bad})),
@@ -90,14 +94,127 @@ fn a_base_path_that_repeats_is_joined_once() {
         ("https://api.perplexity.ai", "https://api.perplexity.ai/chat/completions"),
         ("https://models.github.ai/inference", "https://models.github.ai/inference/chat/completions"),
     ] {
-        assert_eq!(downstream(json!({"base_url": base_url})).chat_url, chat_url, "{base_url}");
+        let mine = downstream(json!({"base_url": base_url, "api_formats": ["openai"]}));
+        assert_eq!(url(&mine, Dialect::OpenAi), chat_url, "{base_url}");
+    }
+}
+
+/// Where each of the formats is called, at a base that they share.
+fn check(base_url: &str, expected: &[(&str, &str)]) {
+    let formats: Vec<&str> = expected.iter().map(|(format, _)| *format).collect();
+    let mine = downstream(json!({"base_url": base_url, "api_formats": formats}));
+    for (format, expected) in expected {
+        assert_eq!(url(&mine, Dialect::named(format).unwrap()), *expected, "{base_url} {format}");
     }
 }
 
 #[test]
-fn a_format_url_of_its_own_stands_for_the_base_url() {
-    let mine = downstream(
-        json!({"format_urls": {"openai": "https://other.example/v2", "anthropic": "https://third.example"}}),
+fn each_dialect_has_its_own_path_below_the_base() {
+    for base_url in
+        ["https://a.example", "https://a.example/", "https://a.example/v1", "https://a.example/v1beta"]
+    {
+        check(
+            base_url,
+            &[
+                ("openai", "https://a.example/v1/chat/completions"),
+                ("anthropic", "https://a.example/v1/messages"),
+                ("openai_responses", "https://a.example/v1/responses"),
+                ("gemini", "https://a.example/v1beta/models/m:generateContent"),
+            ],
+        );
+    }
+    for (base_url, format, expected) in [
+        ("https://a.example", "anthropic", "https://a.example/v1/messages"),
+        ("https://a.example/v1", "anthropic", "https://a.example/v1/messages"),
+        ("https://a.example/anthropic", "anthropic", "https://a.example/anthropic/v1/messages"),
+        ("https://a.example/anthropic/v1/", "anthropic", "https://a.example/anthropic/v1/messages"),
+        ("https://a.example/v1/messages", "anthropic", "https://a.example/v1/messages"),
+        ("https://a.example/messages", "anthropic", "https://a.example/messages"),
+        (
+            "https://a.example/v1/acct/gateway/anthropic",
+            "anthropic",
+            "https://a.example/v1/acct/gateway/anthropic/v1/messages",
+        ),
+        (
+            "https://a.example/v1/acct/gateway/openai",
+            "openai",
+            "https://a.example/v1/acct/gateway/openai/chat/completions",
+        ),
+        ("https://a.example", "openai_responses", "https://a.example/v1/responses"),
+        (
+            "https://a.example/openai/v1/responses",
+            "openai_responses",
+            "https://a.example/openai/v1/responses",
+        ),
+        ("https://a.example", "gemini", "https://a.example/v1beta/models/m:generateContent"),
+        ("https://a.example/v1beta", "gemini", "https://a.example/v1beta/models/m:generateContent"),
+        ("https://a.example/v1alpha", "gemini", "https://a.example/v1alpha/models/m:generateContent"),
+        ("https://a.example/v1", "gemini", "https://a.example/v1/models/m:generateContent"),
+        ("https://a.example/v1beta/models", "gemini", "https://a.example/v1beta/models/m:generateContent"),
+        ("https://a.example/google/models", "gemini", "https://a.example/google/models/m:generateContent"),
+        ("http://127.0.0.1:9", "gemini", "http://127.0.0.1:9/v1beta/models/m:generateContent"),
+    ] {
+        check(base_url, &[(format, expected)]);
+    }
+}
+
+#[test]
+fn an_endpoint_in_full_says_where_the_others_are() {
+    check(
+        "https://a.example/api/v1/chat/completions",
+        &[
+            ("openai", "https://a.example/api/v1/chat/completions"),
+            ("openai_responses", "https://a.example/api/v1/responses"),
+            ("gemini", "https://a.example/api/v1beta/models/m:generateContent"),
+        ],
     );
-    assert_eq!(mine.chat_url, "https://other.example/v2/chat/completions");
+    check(
+        "https://a.example/v1/messages",
+        &[
+            ("anthropic", "https://a.example/v1/messages"),
+            ("openai", "https://a.example/v1/chat/completions"),
+        ],
+    );
+}
+
+#[test]
+fn at_a_known_host_each_dialect_is_where_the_provider_has_it() {
+    for (base_url, expected) in [
+        (
+            "https://api.deepseek.com",
+            &[
+                ("openai", "https://api.deepseek.com/v1/chat/completions"),
+                ("anthropic", "https://api.deepseek.com/anthropic/v1/messages"),
+            ][..],
+        ),
+        (
+            "https://api.deepseek.com/anthropic",
+            &[
+                ("anthropic", "https://api.deepseek.com/anthropic/v1/messages"),
+                ("openai", "https://api.deepseek.com/v1/chat/completions"),
+            ],
+        ),
+        (
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+            &[
+                ("openai", "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions"),
+                ("gemini", "https://generativelanguage.googleapis.com/v1beta/models/m:generateContent"),
+            ],
+        ),
+        (
+            "https://generativelanguage.googleapis.com",
+            &[("gemini", "https://generativelanguage.googleapis.com/v1beta/models/m:generateContent")],
+        ),
+        ("https://api.anthropic.com", &[("openai", "https://api.anthropic.com/v1/chat/completions")]),
+        ("https://api.anthropic.com", &[("anthropic", "https://api.anthropic.com/v1/messages")]),
+        (
+            "https://my-resource.openai.azure.com/openai",
+            &[("openai_responses", "https://my-resource.openai.azure.com/openai/v1/responses")],
+        ),
+        // Nothing is known of it there, so it is as at any host.
+        ("https://api.mistral.ai/v1", &[("anthropic", "https://api.mistral.ai/v1/messages")]),
+        ("https://api.deepseek.com/beta", &[("openai", "https://api.deepseek.com/beta/v1/chat/completions")]),
+    ] {
+        check(base_url, expected);
+    }
 }

@@ -1,8 +1,9 @@
 use serde_json::json;
+use turnout::dialect::Dialect;
 use turnout::gateway::{Credential, Gateway};
 use turnout::provider::AuthStyle;
 
-use super::{check_fault, check_fault_in, document_with, parse, shown};
+use super::{check_fault, check_fault_in, document_with, parse, shown, url};
 
 #[test]
 fn a_document_as_tresor_writes_it_is_read_in_both_spellings() {
@@ -19,7 +20,10 @@ fn a_document_as_tresor_writes_it_is_read_in_both_spellings() {
         assert_eq!(warnings, []);
         let azure = gateway.downstream("azure-openai").unwrap();
         assert_eq!(azure.name, "Azure OpenAI");
-        assert_eq!(azure.chat_url, "https://my-resource.openai.azure.com/openai/v1/chat/completions");
+        assert_eq!(
+            url(azure, Dialect::OpenAi),
+            "https://my-resource.openai.azure.com/openai/v1/chat/completions"
+        );
         assert_eq!(azure.credential, Credential::Literal("azure-key-1".to_owned()));
         assert_eq!(azure.habits.auth, AuthStyle::ApiKey, "the habits are those of the host");
         assert_eq!(gateway.models().collect::<Vec<_>>(), ["azure-openai/gpt-4o"]);
@@ -83,10 +87,11 @@ fn each_fault_names_its_field_and_what_would_be_right() {
         (json!({"api_key": "${MY_API_KEY"}), "downstreams[0].api_key: must name a secret as"),
         (json!({"api_key": "$MY_API_KEY"}), "downstreams[0].api_key: must name a secret as"),
         (json!({"api_formats": "openai"}), "downstreams[0].api_formats: must be an array, not a string"),
-        (json!({"api_formats": []}), "downstreams[0].api_formats: only `openai` is served by this version"),
+        (json!({"api_formats": []}), "downstreams[0].api_formats: is empty; name what is spoken there"),
+        (json!({"api_formats": ["anthropic", 1]}), "downstreams[0].api_formats[1]: must be a string"),
         (
-            json!({"api_formats": ["anthropic"]}),
-            "downstreams[0].api_formats: only `openai` is served by this version",
+            json!({"api_formats": ["openai_response"]}),
+            "downstreams[0].api_formats[0]: is no format; did you mean `openai_responses`?",
         ),
         (
             json!({"api_formats": ["openai", "opanai"]}),
@@ -226,10 +231,6 @@ fn what_is_harmless_is_a_warning() {
         (
             document_with(json!({"id": "openai", "api_key": null})),
             "downstreams[0].api_key: is missing, and OPENAI_API_KEY goes only to api.openai.com; write \"${OPENAI_API_KEY}\" here",
-        ),
-        (
-            document_with(json!({"base_url": "https://api.anthropic.com", "api_formats": ["anthropic"]})),
-            "downstreams[0].api_formats: only `openai` is served by this version; Anthropic's OpenAI-compatible endpoint is used",
         ),
     ] {
         let (_, warnings) = parse(&document).unwrap_or_else(|faults| panic!("{document}: {faults:?}"));

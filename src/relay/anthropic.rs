@@ -28,7 +28,7 @@ pub(super) fn read_event<'j>(name: &[u8], data: &'j [u8]) -> Option<Reading<'j>>
         b"message_delta" => {
             let [stop_reason] = members_of(delta, ["stop_reason"]);
             reading.usage = usage.and_then(Usage::from_anthropic_usage);
-            reading.finish(stop_reason);
+            finish(&mut reading, stop_reason);
         }
         b"message_stop" => {
             reading.done = true;
@@ -52,18 +52,16 @@ pub(super) fn read_body(json: &[u8]) -> Option<Reading<'_>> {
     reading.is_answer = content.is_some() || is_word(kind, "message");
     reading.usage = usage.and_then(Usage::from_anthropic_usage);
     reading.meaningful = elements_of(content).into_iter().any(|block| is_something(Some(block)));
-    reading.finish(stop_reason);
+    finish(&mut reading, stop_reason);
     Some(reading)
 }
 
-impl Reading<'_> {
-    /// A refusal says something, though often in no other way.
-    fn finish(&mut self, stop_reason: Option<&RawValue>) {
-        let Some(stop_reason) = stop_reason else { return };
-        self.done = true;
-        self.meaningful |= is_word(Some(stop_reason), "refusal");
-        self.finish_reason = Some(reason(stop_reason));
-    }
+/// A refusal says something, though often in no other way.
+fn finish(reading: &mut Reading<'_>, stop_reason: Option<&RawValue>) {
+    let Some(stop_reason) = stop_reason else { return };
+    reading.done = true;
+    reading.meaningful |= is_word(Some(stop_reason), "refusal");
+    reading.finish_reason = Some(reason(stop_reason));
 }
 
 /// Whether a block says something: texts and thoughts where they are not empty, and whatever else there is (calls of tools

@@ -22,7 +22,7 @@ pub(super) fn read(json: &[u8]) -> Option<Reading<'_>> {
     let [block_reason] = members_of(feedback, ["blockReason"]);
     if let Some(block_reason) = block_reason {
         reading.meaningful = true;
-        reading.finish(block_reason);
+        finish(&mut reading, block_reason);
     }
     for candidate in elements_of(candidates) {
         let [content, finish_reason] = members_of(Some(candidate), ["content", "finishReason"]);
@@ -30,7 +30,7 @@ pub(super) fn read(json: &[u8]) -> Option<Reading<'_>> {
         reading.meaningful |= elements_of(parts).into_iter().any(says_something);
         if let Some(finish_reason) = finish_reason {
             reading.meaningful |= is_refusal(finish_reason);
-            reading.finish(finish_reason);
+            finish(&mut reading, finish_reason);
         }
     }
     Some(reading)
@@ -51,21 +51,19 @@ pub(super) fn read_torn(end: &[u8]) -> Reading<'_> {
     let mut reading =
         Reading { usage: last_member(end, "usageMetadata", Usage::from_gemini_usage), ..Reading::default() };
     if let Some(finish_reason) = last_member(end, "finishReason", Some) {
-        reading.finish(finish_reason);
+        finish(&mut reading, finish_reason);
     }
     reading
 }
 
-impl Reading<'_> {
-    fn finish(&mut self, finish_reason: &RawValue) {
-        if plain(Some(finish_reason)) == b"FINISH_REASON_UNSPECIFIED" {
-            return;
-        }
-        self.done = true;
-        // There is no other word for it.
-        self.terminated = true;
-        self.finish_reason = Some(reason(finish_reason));
+/// There is no other word for the end than a reason.
+fn finish(reading: &mut Reading<'_>, finish_reason: &RawValue) {
+    if plain(Some(finish_reason)) == b"FINISH_REASON_UNSPECIFIED" {
+        return;
     }
+    reading.done = true;
+    reading.terminated = true;
+    reading.finish_reason = Some(reason(finish_reason));
 }
 
 /// A text that is not empty, or anything else that is no note on another part.

@@ -1,5 +1,6 @@
 //! What a response of the Responses API, or one event of its stream, shows.
 
+use memchr::memmem;
 use serde_json::value::RawValue;
 
 use super::marks::last_member;
@@ -21,7 +22,7 @@ pub(super) fn read_event<'j>(name: &[u8], data: &'j [u8], seen: bool) -> Option<
         b"response.completed" | b"response.incomplete" | b"response.failed" | b"response.cancelled" => {
             let last = kind.strip_prefix(b"response.").unwrap_or_default();
             reading = read_response(response, !seen);
-            reading.end(last);
+            end(&mut reading, last);
         }
         b"response.created" | b"response.in_progress" | b"response.queued" => {
             [reading.model] = members_of(response, ["model"]);
@@ -50,37 +51,36 @@ pub(super) fn read_event<'j>(name: &[u8], data: &'j [u8], seen: bool) -> Option<
 
 /// Reads a whole body; `None` where it is no JSON object.
 pub(super) fn read_body(json: &[u8]) -> Option<Reading<'_>> {
-    let [status, object, output, error] = members(json, ["status", "object", "output", "error"])?;
-    let body = serde_json::from_slice(json).ok();
-    let mut reading = read_response(body, true);
-    if error.is_some() && reading.error.is_none() {
-        reading.error = Some(kind_of(json, error));
+    let [status, object, kind, output] = members(json, ["status", "object", "type", "output"])?;
+    let mut reading = read_response(serde_json::from_slice(json).ok(), true);
+    // Copies of OpenAI's API, which have the members of an error at the top.
+    if reading.error.is_none() && (is_word(object, "error") || is_word(kind, "error")) {
+        reading.error = Some(kind_of(json, None));
     }
     let status = plain(status);
     // One that works in the background has said nothing yet, and is none the worse for it.
     let is_pending = matches!(status, b"queued" | b"in_progress");
     reading.is_answer = (output.is_some() || is_word(object, "response")) && !is_pending;
     if matches!(status, b"completed" | b"incomplete" | b"failed" | b"cancelled") {
-        reading.end(status);
-        reading.terminated = false;
+        end(&mut reading, status);
     }
     Some(reading)
 }
 
 /// What the end of an event shows that may be the last one and hold megabytes.
-pub(super) fn read_torn<'j>(beginning: &[u8], end: &'j [u8]) -> Reading<'j> {
-    let mut reading =
-        Reading { usage: last_member(end, "usage", Usage::from_responses_usage), ..Reading::default() };
+pub(super) fn read_torn<'j>(beginning: &[u8], tail: &'j [u8]) -> Reading<'j> {
     let last = [&b"completed"[..], b"incomplete", b"failed"]
         .into_iter()
-        .find(|last| memchr::memmem::find(beginning, &[b"response.", *last].concat()).is_some());
-    if let Some(last) = last {
-        reading.end(last);
-    } else if reading.usage.is_some() {
+        .find(|last| memmem::find(beginning, &[b"\"response.", *last, b"\""].concat()).is_some());
+    let usage = last_member(tail, "usage", Usage::from_responses_usage);
+    let mut reading = Reading::default();
+    match last {
+        Some(last) => end(&mut reading, last),
         // Only a last event has counts.
-        reading.end(b"other");
+        None if beginning.is_empty() && usage.is_some() => end(&mut reading, b"other"),
+        None => return reading,
     }
-    reading
+    Reading { usage, ..reading }
 }
 
 /// Reads a response object; `look` is whether to look for something in its output.
@@ -100,17 +100,15 @@ fn read_response(response: Option<&RawValue>, look: bool) -> Reading<'_> {
     }
 }
 
-impl Reading<'_> {
-    /// It ended in this status.
-    fn end(&mut self, status: &[u8]) {
-        let status = String::from_utf8_lossy(status);
-        self.done = true;
-        self.terminated = true;
-        if status == "failed" {
-            self.error.get_or_insert_with(|| "error".to_owned());
-        }
-        self.finish_reason.get_or_insert_with(|| status.into_owned());
+/// It ended in this status.
+fn end(reading: &mut Reading<'_>, status: &[u8]) {
+    let status = String::from_utf8_lossy(status);
+    reading.done = true;
+    reading.terminated = true;
+    if status == "failed" {
+        reading.error.get_or_insert_with(|| "error".to_owned());
     }
+    reading.finish_reason.get_or_insert_with(|| status.into_owned());
 }
 
 /// Whether an item that is only begun says something: a call does by being made. Thoughts that nobody can read may come

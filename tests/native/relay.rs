@@ -1,3 +1,7 @@
+mod anthropic;
+mod gemini;
+mod responses;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use turnout::dialect::Dialect;
@@ -28,7 +32,11 @@ pub(crate) fn relay<'c>(chunks: impl IntoIterator<Item = &'c [u8]>, bypass: bool
 }
 
 pub(crate) fn observe<'c>(chunks: impl IntoIterator<Item = &'c [u8]>) -> Observed {
-    let mut observer = Observer::new(Dialect::OpenAi);
+    observe_in(Dialect::OpenAi, chunks)
+}
+
+pub(crate) fn observe_in<'c>(dialect: Dialect, chunks: impl IntoIterator<Item = &'c [u8]>) -> Observed {
+    let mut observer = Observer::new(dialect);
     chunks.into_iter().for_each(|chunk| observer.push(chunk));
     observer.finish()
 }

@@ -85,4 +85,3 @@ impl Usage {
         self.reasoning = later.reasoning.or(self.reasoning);
     }
 }
-

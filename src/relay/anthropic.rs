@@ -22,8 +22,10 @@ pub(super) fn read_event<'j>(name: &[u8], data: &'j [u8]) -> Option<Reading<'j>>
         }
         b"content_block_start" => reading.meaningful = is_something(block),
         b"content_block_delta" => {
-            reading.meaningful =
-                any_is_something(members_of(delta, ["text", "thinking", "partial_json", "citation", "content"]));
+            reading.meaningful = any_is_something(members_of(
+                delta,
+                ["text", "thinking", "partial_json", "citation", "content"],
+            ));
         }
         b"message_delta" => {
             let [stop_reason] = members_of(delta, ["stop_reason"]);

@@ -168,11 +168,6 @@ fn body_of(object: &[u8], error: Option<&RawValue>) -> Vec<u8> {
     }
     let [code, message, param] = members(object, ["code", "message", "param"]).unwrap_or_default();
     let text = |value: Option<&RawValue>| value.map_or("null", RawValue::get).to_owned();
-    format!(
-        r#"{{"error":{{"code":{},"message":{},"param":{}}}}}"#,
-        text(code),
-        text(message),
-        text(param)
-    )
-    .into_bytes()
+    format!(r#"{{"error":{{"code":{},"message":{},"param":{}}}}}"#, text(code), text(message), text(param))
+        .into_bytes()
 }

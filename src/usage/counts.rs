@@ -74,8 +74,7 @@ impl OpenAiCounts {
         );
         let [input_details, output_details, ..] = members;
         let [_, _, prompt, completion, total] = members.map(count);
-        let [cached, written] =
-            members_of(input_details, ["cached_tokens", "cache_write_tokens"]).map(count);
+        let [cached, written] = members_of(input_details, ["cached_tokens", "cache_write_tokens"]).map(count);
         let [reasoning] = members_of(output_details, ["reasoning_tokens"]).map(count);
         OpenAiCounts { prompt, completion, total, cached, written, uncached: None, reasoning }
     }

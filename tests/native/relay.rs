@@ -41,6 +41,15 @@ pub(crate) fn observe_in<'c>(dialect: Dialect, chunks: impl IntoIterator<Item = 
     observer.finish()
 }
 
+/// The first event of note of a stream, the same byte by byte.
+pub(crate) fn first_in(dialect: Dialect, stream: &[u8]) -> Option<First> {
+    let (mut whole, mut bytewise) = (Observer::new(dialect), Observer::new(dialect));
+    whole.push(stream);
+    stream.iter().for_each(|byte| bytewise.push(&[*byte]));
+    assert_eq!(whole.first(), bytewise.first(), "{:?}", String::from_utf8_lossy(stream));
+    whole.first().cloned()
+}
+
 /// The chunks that cuts at these offsets give.
 pub(crate) fn cut<'s>(stream: &'s [u8], cuts: &[usize]) -> Vec<&'s [u8]> {
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
@@ -410,7 +419,10 @@ proptest! {
         let input = chunks.concat();
         let relayed = relay(chunks.iter().map(Vec::as_slice), true);
         prop_assert_eq!(relayed.bytes, input);
-        Observer::judge(Dialect::OpenAi, &chunks.concat());
+        for dialect in Dialect::ALL {
+            Observer::judge(dialect, &chunks.concat());
+            observe_in(dialect, chunks.iter().map(Vec::as_slice));
+        }
     }
 }
 

@@ -95,10 +95,8 @@ fn says(dialect: Dialect, payload: &Value) -> bool {
             ["text", "thinking", "partial_json"].iter().any(|name| has_text(&payload["delta"][name]))
         }
         (Dialect::Anthropic, "message_delta") => payload["delta"]["stop_reason"] == "refusal",
-        (Dialect::Responses, "response.output_item.added") => {
-            !["message", "reasoning", "mcp_list_tools"]
-                .contains(&payload["item"]["type"].as_str().expect("a type"))
-        }
+        (Dialect::Responses, "response.output_item.added") => !["message", "reasoning", "mcp_list_tools"]
+            .contains(&payload["item"]["type"].as_str().expect("a type")),
         (Dialect::Responses, "response.output_item.done") => has_text(&payload["item"]["encrypted_content"]),
         (Dialect::Responses, kind) if kind.ends_with(".delta") => has_text(&payload["delta"]),
         (Dialect::Gemini, _) => {

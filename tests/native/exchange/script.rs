@@ -23,6 +23,7 @@ use turnout::record::{Outcome, attempts_text};
 /// What all calls of a script have in common.
 pub(super) struct Setup {
     plan: Vec<Rc<str>>,
+    holders: Vec<Rc<str>>,
     policy: Policy,
     streamed: bool,
 }
@@ -30,7 +31,7 @@ pub(super) struct Setup {
 /// Streamed calls over these targets, with default settings.
 pub(super) fn stream(plan: &str) -> Setup {
     let plan = plan.split_whitespace().map(Rc::from).collect();
-    Setup { plan, policy: Policy::default(), streamed: true }
+    Setup { plan, holders: Vec::new(), policy: Policy::default(), streamed: true }
 }
 
 /// The same, not streamed.
@@ -41,6 +42,12 @@ pub(super) fn whole(plan: &str) -> Setup {
 impl Setup {
     pub(super) fn with(mut self, set: impl FnOnce(&mut Policy)) -> Setup {
         set(&mut self.policy);
+        self
+    }
+
+    /// With these beyond the plan, which may hold what a call builds upon.
+    pub(super) fn holding(mut self, holders: &str) -> Setup {
+        self.holders = holders.split_whitespace().map(Rc::from).collect();
         self
     }
 
@@ -106,8 +113,9 @@ impl Player<'_> {
         let what = what.trim();
         if what == "start" {
             self.all_notes_said();
-            let Setup { plan, policy, streamed } = &self.setup;
-            self.exchange = Exchange::new(plan.clone(), policy.clone(), *streamed, self.now, self.now);
+            let Setup { plan, holders, policy, streamed } = &self.setup;
+            self.exchange = Exchange::new(plan.clone(), policy.clone(), *streamed, self.now, self.now)
+                .holding(holders.clone());
             let step = self.exchange.start(self.now, &mut self.circuits);
             self.notes = self.exchange.notes().to_vec();
             return step;

@@ -1,5 +1,7 @@
 //! The table of scripts. Each is named for the rule that it proves; how to read one, `script` says.
 
+use turnout::exchange::policy::Triggers;
+
 use super::script::{check, stream, whole};
 
 #[test]
@@ -812,6 +814,69 @@ fn faults_of_the_operator() {
         says whether what was sent is allowed there
     ",
     );
+}
+
+#[test]
+fn state_that_a_target_does_not_have() {
+    check(
+        "the others of the route are asked, and only then",
+        stream("a b").holding("c d"),
+        "
+        start                                > a
+        404:previous_response_not_found +10  > b
+        400:previous_response_not_found +10  > c
+        head +5                              > await
+        ok +5                                > relay 200
+        = a:404:10ms,b:400:10ms,c:200:10ms
+        start                                > a
+        503 +1                               > b
+        503 +1                               > relay 503
+        = a:503:1ms,b:503:1ms
+    ",
+    );
+    check(
+        "what the last one says is the caller's, whom it concerns",
+        stream("a").holding("b"),
+        "
+        start                            > a
+        404:input +10                    > b
+        400:invalid_encrypted_content    > relay 400
+        = a:404:10ms,b:400:0ms
+        start                            > a
+        200:previous_response_not_found  > b
+        200:previous_response_not_found  > relay 400 in_band_error
+    ",
+    );
+    check(
+        "those who cannot be called are passed over",
+        stream("a").holding("b c"),
+        "
+        start             > a
+        404:conversation  > b
+        unsendable        > c
+        unserved          > relay 404
+        note b skipped
+        note c skipped
+        = a:404:0ms
+    ",
+    );
+    check(
+        "it leads on whatever the policy names, within its attempts",
+        stream("a")
+            .holding("b c")
+            .on(|on| *on = Triggers { statuses: Vec::new(), model: false, ..on.clone() })
+            .with(|policy| policy.attempts = 2),
+        "
+        start             > a
+        404:conversation  > b
+        404:conversation  > relay 404
+    ",
+    );
+    let many = "
+        start             > a
+        404:conversation  > relay 404
+    ";
+    check("it says nothing against the target: no circuit opens", stream("a"), &many.repeat(9));
 }
 
 #[test]

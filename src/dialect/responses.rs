@@ -21,11 +21,7 @@ pub fn decode_request(body: &[u8]) -> Result<Conversation, Error> {
 ///
 /// # Errors
 /// A 400 that names what this dialect cannot carry and the answer would be wrong without.
-pub fn encode_request(
-    conversation: &Conversation,
-    model: &str,
-    losses: &mut Losses,
-) -> Result<Vec<u8>, Error> {
+pub fn encode_request(conversation: &Conversation, model: &str, losses: &mut Losses) -> Result<Vec<u8>, Error> {
     let _ = (conversation, model, losses);
     todo!()
 }

@@ -5,7 +5,7 @@ use super::marks::Marks;
 use super::reading::{Reading, error_kind};
 use super::tail::Tail;
 use crate::dialect::Dialect;
-use crate::sse::{Decoder, Event};
+use crate::sse::{Decoder, Event, Start};
 use crate::usage::Usage;
 
 /// Longest model id that is kept, in bytes.
@@ -97,6 +97,9 @@ impl Observer {
     pub fn push(&mut self, bytes: &[u8]) {
         if self.seen.first.is_none() {
             self.push_each(bytes, |_, _| {});
+            if let (Some(_), Some(Start::At(begin))) = (self.first(), self.decoder.in_progress()) {
+                self.tail.begins_within(bytes.get(begin..).unwrap_or_default());
+            }
             return;
         }
         self.last.push(bytes);

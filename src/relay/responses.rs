@@ -72,15 +72,12 @@ pub(super) fn read_torn<'j>(beginning: &[u8], tail: &'j [u8]) -> Reading<'j> {
     let last = [&b"completed"[..], b"incomplete", b"failed"]
         .into_iter()
         .find(|last| memmem::find(beginning, &[b"\"response.", *last, b"\""].concat()).is_some());
-    let usage = last_member(tail, "usage", Usage::from_responses_usage);
     let mut reading = Reading::default();
-    match last {
-        Some(last) => end(&mut reading, last),
-        // Only a last event has counts.
-        None if beginning.is_empty() && usage.is_some() => end(&mut reading, b"other"),
-        None => return reading,
+    if let Some(last) = last {
+        end(&mut reading, last);
+        reading.usage = last_member(tail, "usage", Usage::from_responses_usage);
     }
-    Reading { usage, ..reading }
+    reading
 }
 
 /// Reads a response object; `look` is whether to look for something in its output.

@@ -18,8 +18,10 @@ pub(super) struct Tail {
     bytes: Vec<u8>,
     /// Something before it was let go.
     was_cut: bool,
-    /// The beginning of the event that `bytes` begin within, where it may be the last one.
-    torn: Option<Vec<u8>>,
+    /// Whether the last event may be one that is cut into.
+    may_tear: bool,
+    /// The beginning of the event that `bytes` begin within; empty where they begin with one.
+    beginning: Vec<u8>,
 }
 
 impl Tail {
@@ -27,21 +29,39 @@ impl Tail {
     pub(super) fn of(dialect: Dialect) -> Tail {
         // What matters of Chat Completions and Anthropic stands in small events.
         let may_tear = matches!(dialect, Dialect::Responses | Dialect::Gemini);
-        Tail { bytes: Vec::new(), was_cut: false, torn: may_tear.then(Vec::new) }
+        Tail { bytes: Vec::new(), was_cut: false, may_tear, beginning: Vec::new() }
+    }
+
+    /// Takes what came of an event that goes on with the first [push](Tail::push).
+    pub(super) fn begins_within(&mut self, event: &[u8]) {
+        if self.may_tear {
+            extend_beginning(&mut self.beginning, event);
+        }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         if self.bytes.len() > 2 * TAIL {
             let cut = self.bytes.len() - TAIL;
-            if let Some(beginning) = &mut self.torn
-                && let Some(at) = event_before(&self.bytes, cut)
-            {
-                let end = self.bytes.len().min(at + BEGINNING);
-                *beginning = self.bytes.get(at..end).unwrap_or_default().to_vec();
+            if self.may_tear {
+                self.note_beginning(cut);
             }
             self.bytes.drain(..cut);
             self.was_cut = true;
+        }
+    }
+
+    /// Notes the beginning of the event that is cut into where the bytes before `cut` are let go.
+    fn note_beginning(&mut self, cut: usize) {
+        // A blank line may be cut into as well.
+        let before = self.bytes.get(..cut + 3).unwrap_or(&self.bytes);
+        let ends = BLANK_LINES.map(|blank| Some(memmem::rfind(before, blank)? + blank.len()));
+        if let Some(begin) = ends.into_iter().flatten().max() {
+            self.beginning.clear();
+            let event = self.bytes.get(begin..).unwrap_or_default();
+            extend_beginning(&mut self.beginning, if begin < cut { event } else { &[] });
+        } else {
+            extend_beginning(&mut self.beginning, &self.bytes);
         }
     }
 
@@ -50,7 +70,8 @@ impl Tail {
         Tail {
             bytes: std::mem::take(&mut self.bytes),
             was_cut: std::mem::take(&mut self.was_cut),
-            torn: self.torn.as_mut().map(std::mem::take),
+            may_tear: self.may_tear,
+            beginning: std::mem::take(&mut self.beginning),
         }
     }
 
@@ -67,19 +88,19 @@ impl Tail {
         self.bytes.len().checked_sub(ENDING).and_then(|start| self.bytes.get(start..))
     }
 
-    /// The beginning of the event that was cut into (empty where that is not known), and what was kept of its end; `None`
-    /// where it did not come to its end.
+    /// The beginning of the event that was cut into, and what was kept of its end; `None` where it did not come to its end.
     pub(super) fn torn_event(&self) -> Option<(&[u8], &[u8])> {
-        let beginning = self.torn.as_ref()?;
-        let ends = [&b"\n\n"[..], b"\n\r\n"].map(|blank| memmem::find(&self.bytes, blank));
-        let end = ends.into_iter().flatten().min()?;
-        Some((beginning, self.bytes.get(..end)?))
+        let ends = BLANK_LINES.map(|blank| memmem::find(&self.bytes, blank));
+        let end = ends.into_iter().flatten().min().filter(|_| !self.beginning.is_empty())?;
+        Some((&self.beginning, self.bytes.get(..end)?))
     }
 }
 
-/// Where the event begins that `cut` lies within, if that is in `bytes`.
-fn event_before(bytes: &[u8], cut: usize) -> Option<usize> {
-    let before = bytes.get(..cut)?;
-    let ends = [&b"\n\n"[..], b"\n\r\n"].map(|blank| Some(memmem::rfind(before, blank)? + blank.len()));
-    ends.into_iter().flatten().max()
+/// What ends an event, the end of its last line included.
+const BLANK_LINES: [&[u8]; 2] = [b"\n\n", b"\n\r\n"];
+
+/// Adds what follows, up to [`BEGINNING`].
+fn extend_beginning(beginning: &mut Vec<u8>, bytes: &[u8]) {
+    let room = BEGINNING.saturating_sub(beginning.len());
+    beginning.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
 }

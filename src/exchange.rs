@@ -36,6 +36,8 @@ use crate::record::{Attempt, Outcome};
 #[derive(Debug)]
 pub struct Exchange {
     targets: Vec<Target>,
+    /// Targets that are added once one does not know what the call builds upon.
+    holders: Vec<Rc<str>>,
     policy: Policy,
     streamed: bool,
     /// Milliseconds since 1970.
@@ -111,6 +113,7 @@ impl Exchange {
     pub fn new(plan: Vec<Rc<str>>, policy: Policy, streamed: bool, now: u64, seed: u64) -> Exchange {
         Exchange {
             targets: plan.into_iter().map(Target::new).collect(),
+            holders: Vec::new(),
             deadline: now.saturating_add(policy.deadline_ms),
             policy,
             streamed,
@@ -122,6 +125,13 @@ impl Exchange {
             last: None,
             unsendable: None,
         }
+    }
+
+    /// The same, with [`plan::holders`]: targets that are asked as well, once one of the plan does not know what the call
+    /// builds upon. One of them may have served the turn before, under other weights.
+    #[must_use]
+    pub fn holding(self, holders: Vec<Rc<str>>) -> Exchange {
+        Exchange { holders, ..self }
     }
 
     /// The first step.
@@ -216,6 +226,9 @@ impl Exchange {
             Health::Ill | Health::Unknown => circuits.released(&name),
         }
 
+        if ended.failure == Failure::State {
+            self.targets.extend(self.holders.drain(..).map(Target::new));
+        }
         let attempts_left = (self.policy.attempts as usize).saturating_sub(self.attempts.len());
         let untried = self.targets.iter().any(|target| !target.tried);
         let Some(target) = self.targets.get_mut(open.target) else { return self.spent(now) };

@@ -1,18 +1,23 @@
 //! What carries an upstream body to the caller, and what is learnt from it on the way: bytes in, bytes out.
 //!
-//! In scope: [`Observer`] reads usage, model, errors and the first meaningful event, and changes nothing;
-//! [`UsageFilter`] passes all bytes but a usage chunk that we asked for and the caller did not (law 1);
+//! In scope: [`Observer`] reads usage, model, errors and the first meaningful event in any dialect, and changes nothing;
+//! [`UsageFilter`] passes all bytes but a usage chunk of Chat Completions that we asked for and the caller did not (law 1);
 //! [`may_bypass`] says which chunks need neither; [`error_ending`] ends a stream that broke. Out of scope: moving bytes
 //! (`edge`), failover, translation.
 //!
 //! A stream costs by the event, so JSON is parsed only where it may matter: each event up to the first meaningful one, and
 //! after it only those that show one of the marks below; of a stream that is merely observed, only those at its end.
 
+mod anthropic;
 mod chat;
 mod ending;
 mod filter;
+mod gemini;
 mod marks;
 mod observer;
+mod reading;
+mod responses;
+mod tail;
 
 pub use ending::error_ending;
 pub use filter::UsageFilter;

@@ -73,7 +73,7 @@ impl Ended {
             // Another call has its lock; this request alone is larger than a minute's tokens.
             (Failure::Status(409), _) | (Failure::Status(429), Some(400..=428)) => Health::Unknown,
             (Failure::Status(408 | 425 | 429 | 500..), _) => Health::Ill,
-            (Failure::Status(_), _) => Health::Well,
+            (Failure::Status(_) | Failure::State, _) => Health::Well,
             (
                 Failure::Unreachable { .. }
                 | Failure::Timeout
@@ -110,6 +110,8 @@ impl Ended {
             Failure::Status(stands_for) => {
                 Some(self.status.filter(|status| (400..600).contains(status)).unwrap_or(stands_for))
             }
+            // The caller's to know: it may send the whole conversation.
+            Failure::State => Some(self.status.filter(|status| (400..600).contains(status)).unwrap_or(400)),
             Failure::Empty => self.status,
             Failure::Unreachable { .. }
             | Failure::Timeout
@@ -159,7 +161,7 @@ impl Ended {
                 ErrorKind::UpstreamUnreachable,
                 "the downstream's answer broke off, or was none, before it had said anything; try again.".to_owned(),
             ),
-            Failure::Unreachable { .. } | Failure::Empty | Failure::Status(_) => (
+            Failure::Unreachable { .. } | Failure::Empty | Failure::Status(_) | Failure::State => (
                 ErrorKind::UpstreamUnreachable,
                 "the downstream could not be reached, or gave no HTTP answer; check its base_url, then its status page."
                     .to_owned(),

@@ -26,6 +26,9 @@ pub enum Failure {
     Credentials,
     /// The downstream does not have the model: the operator's fault.
     Model,
+    /// The downstream does not know what the call builds upon: an answer, a conversation or an item that was stored
+    /// elsewhere, or thoughts that another wrote. Whoever served the turn before knows it, so that the other targets are asked.
+    State,
     /// It answered with a redirect, which is not followed: the operator's fault.
     Redirect,
 }
@@ -44,6 +47,8 @@ impl Failure {
         match meaning {
             Some(Meaning::Credentials) => Failure::Credentials,
             Some(Meaning::Model) => Failure::Model,
+            Some(Meaning::State) if matches!(status, 200..300 | 400 | 404..=428) => Failure::State,
+            Some(Meaning::Missing) if status == 404 => Failure::State,
             _ if (200..300).contains(&status) => Failure::of_status(stands_for(word, meaning)),
             // Some say so with the status of a caller's mistake; see the table.
             Some(Meaning::Status(429)) if matches!(status, 400 | 403 | 413 | 422) => Failure::Status(429),
@@ -68,7 +73,7 @@ impl Failure {
             Failure::Unreachable { .. } => triggers.connection,
             Failure::Timeout => triggers.timeout,
             Failure::Cut => triggers.cut,
-            Failure::Empty => true,
+            Failure::Empty | Failure::State => true,
             Failure::Status(status) => triggers.statuses.contains(&status),
             Failure::Credentials => triggers.credentials,
             Failure::Model | Failure::Redirect => triggers.model,
@@ -85,6 +90,7 @@ fn stands_for(word: Option<&str>, meaning: Option<Meaning>) -> u16 {
     let number = word.and_then(|word| word.parse().ok()).filter(|status| (400..600).contains(status));
     number.unwrap_or(match meaning {
         Some(Meaning::Status(status)) => status,
+        Some(Meaning::Missing) => 400,
         _ => UNKNOWN,
     })
 }

@@ -21,6 +21,9 @@ pub struct Failover {
     /// else none. Variants of weight 0 are not among them: they were switched off on purpose. The variant's own model may
     /// be, so that one list serves the whole route; a plan drops what it has already.
     pub others: Rc<[Rc<str>]>,
+    /// The models of all of the route's variants, by falling weight, then by variant id, whatever the policy: one of them may
+    /// hold what an earlier call stored. One of weight 0 too, for that is where a finished ramp leaves it.
+    pub holders: Rc<[Rc<str>]>,
 }
 
 /// What a request says of its own failover.
@@ -51,6 +54,15 @@ pub fn plan(model: &Rc<str>, failover: &Failover, asked: &Asked) -> Vec<Rc<str>>
         plan.add(model, Rc::clone);
     }
     plan.targets
+}
+
+/// The targets beyond a plan that may know what the call builds upon.
+pub fn holders(targets: &[Rc<str>], failover: &Failover, asked: &Asked) -> Vec<Rc<str>> {
+    let mut plan = Plan { failover, asked, targets: targets.to_vec() };
+    for model in &*failover.holders {
+        plan.add(model, Rc::clone);
+    }
+    plan.targets.split_off(targets.len())
 }
 
 /// Whether one of `entries`, each a provider or `provider/model`, takes in a target.

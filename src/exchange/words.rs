@@ -11,6 +11,10 @@ pub(super) enum Meaning {
     Credentials,
     /// The model: whatever the status.
     Model,
+    /// What an earlier call stored, where the status is that of a caller's mistake.
+    State,
+    /// The same, where the status is 404; else the caller's mistake.
+    Missing,
     /// A status, where the answer's own says less.
     Status(u16),
 }
@@ -59,6 +63,8 @@ const WORDS: &[(Meaning, &[&str])] = &[
             "API_KEY_EXPIRED",
             "UNAUTHENTICATED",
             "PERMISSION_DENIED",
+            // Google, 400: the country that the call comes from, which on Workers is where the isolate runs; no billing there
+            "FAILED_PRECONDITION",
             // DashScope, 400: overdue payment; 403
             "Arrearage",
             "AccessDenied.Unpurchased",
@@ -112,6 +118,24 @@ const WORDS: &[(Meaning, &[&str])] = &[
             "1211",
             "1311",
         ],
+    ),
+    (
+        Meaning::State,
+        &[
+            // OpenAI's Responses, 400: `code`. Where there is none, `relay` takes the field at fault for a word.
+            "previous_response_not_found",
+            "previous_response_id",
+            "conversation_not_found",
+            "conversation",
+            // OpenAI's Responses, 400: thoughts of another account
+            "invalid_encrypted_content",
+        ],
+    ),
+    (
+        Meaning::Missing,
+        // OpenAI's Responses: an item of the input, or a conversation, that is not stored there, is a 404 without a code. A
+        // model that is missing has one.
+        &["input", "unspecified_invalid_request"],
     ),
     (
         Meaning::Status(429),
@@ -170,10 +194,13 @@ const WORDS: &[(Meaning, &[&str])] = &[
             "server_is_overloaded",
             "service_unavailable_error",
             "service_unavailable",
+            // OpenAI, 503: too many calls more than a moment ago
+            "slow_down",
             // Moonshot, 429
             "engine_overloaded_error",
-            // Google, 503
+            // Google, 503; 499, where it gave up by itself
             "UNAVAILABLE",
+            "CANCELLED",
             // Volcengine, 429; Bedrock, 503
             "ServerOverloaded",
             "ServiceUnavailableException",
@@ -182,7 +209,14 @@ const WORDS: &[(Meaning, &[&str])] = &[
     (
         Meaning::Status(504),
         // Anthropic, 504; Google, 504; vLLM and others behind a balancer
-        &["timeout_error", "DEADLINE_EXCEEDED", "gateway_timeout", "request_timeout", "timeout"],
+        &[
+            "timeout_error",
+            "DEADLINE_EXCEEDED",
+            "gateway_timeout",
+            "request_timeout",
+            "timeout",
+            "vector_store_timeout",
+        ],
     ),
     (
         Meaning::Status(500),
@@ -193,6 +227,8 @@ const WORDS: &[(Meaning, &[&str])] = &[
             "api_error",
             // Google, 500
             "INTERNAL",
+            "UNKNOWN",
+            "DATA_LOSS",
             // vLLM, SGLang and many others, 500
             "internal_error",
             "internal_server_error",
@@ -211,7 +247,7 @@ const WORDS: &[(Meaning, &[&str])] = &[
     (
         Meaning::Status(409),
         // Anthropic; Google
-        &["conflict_error", "ABORTED"],
+        &["conflict_error", "ABORTED", "ALREADY_EXISTS"],
     ),
     (
         Meaning::Status(413),
@@ -227,7 +263,7 @@ const WORDS: &[(Meaning, &[&str])] = &[
             "bad_request",
             "BadRequestError",
             "INVALID_ARGUMENT",
-            "FAILED_PRECONDITION",
+            "OUT_OF_RANGE",
             "InvalidParameter",
             "invalid_value",
             "unsupported_parameter",
@@ -241,6 +277,23 @@ const WORDS: &[(Meaning, &[&str])] = &[
             "content_policy_violation",
             "data_inspection_failed",
             "1301",
+            // OpenAI's Responses, in `response.failed`: what was sent is at fault
+            "invalid_prompt",
+            "bio_policy",
+            "invalid_image",
+            "invalid_image_format",
+            "invalid_image_mode",
+            "invalid_image_url",
+            "invalid_base64_image",
+            "image_content_policy_violation",
+            "image_file_not_found",
+            "image_file_too_large",
+            "image_parse_error",
+            "image_too_large",
+            "image_too_small",
+            "empty_image_file",
+            "failed_to_download_image",
+            "unsupported_image_media_type",
             // Groq, first in a stream of status 200: the model wrote no valid call of a tool
             "tool_use_failed",
             "json_validate_failed",

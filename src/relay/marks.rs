@@ -1,8 +1,11 @@
 //! The marks by which bytes of a stream are known to matter without parsing them.
 
 use memchr::memmem::{self, Finder};
+use serde_json::value::RawValue;
 
-/// Whether a chunk needs no look at all once the first meaningful event was seen: it ends at an event's end (an empty
+use crate::dialect::Dialect;
+
+/// Whether a chunk of Chat Completions needs no look at all once the first meaningful event was seen: it ends at an event's end (an empty
 /// line after LF or CRLF), and has none of
 /// - a member `"usage"`, `"error"` or `"finish_reason"` whose value is not null (or is not in this chunk),
 /// - `[DONE]`,
@@ -18,21 +21,34 @@ use memchr::memmem::{self, Finder};
 /// (`\n\r\n` at the end counts too: its first line feed ends a line, whatever came before it.)
 pub fn may_bypass(chunk: &[u8]) -> bool {
     (chunk.ends_with(b"\n\n") || chunk.ends_with(b"\n\r\n"))
-        && !Marks::new().matter_in(chunk)
+        && !Marks::of(Dialect::OpenAi).matter_in(chunk)
         && memmem::find(chunk, b"[DONE]").is_none()
         && memmem::find(chunk, b"event:").is_none()
 }
 
-/// The members that matter, ready to be searched for.
+/// What marks the events of a dialect that matter after the first meaningful one, ready to be searched for: names of
+/// members, and types.
 #[derive(Debug)]
-pub(super) struct Marks([Finder<'static>; 3]);
+pub(super) struct Marks(Vec<Finder<'static>>);
 
 impl Marks {
-    pub(super) fn new() -> Self {
-        Marks(["\"usage\"", "\"error\"", "\"finish_reason\""].map(|name| Finder::new(name.as_bytes())))
+    pub(super) fn of(dialect: Dialect) -> Self {
+        let marks: &[&str] = match dialect {
+            Dialect::OpenAi => &["\"usage\"", "\"error\"", "\"finish_reason\""],
+            Dialect::Anthropic => &["\"usage\"", "\"error\"", "\"stop_reason\"", "\"message_stop\""],
+            Dialect::Responses => &[
+                "\"usage\"",
+                "\"error\"",
+                "\"response.completed\"",
+                "\"response.incomplete\"",
+                "\"response.failed\"",
+            ],
+            Dialect::Gemini => &["\"usageMetadata\"", "\"error\"", "\"finishReason\"", "\"blockReason\""],
+        };
+        Marks(marks.iter().map(|mark| Finder::new(mark.as_bytes())).collect())
     }
 
-    /// Whether one of them occurs in `json` with anything but null after it.
+    /// Whether one of them occurs in `json`, and is no member that is null.
     pub(super) fn matter_in(&self, json: &[u8]) -> bool {
         self.0.iter().any(|name| {
             name.find_iter(json).any(|at| {
@@ -46,6 +62,21 @@ impl Marks {
 /// What follows a member's name and its colon.
 pub(super) fn member_value(after_name: &[u8]) -> Option<&[u8]> {
     skip_space(after_name).strip_prefix(b":").map(skip_space)
+}
+
+/// What `read` makes of the last member of that name of which it makes anything, in JSON that may have lost its beginning.
+/// A string that shows the name has it with escapes, and is not mistaken for a member.
+pub(super) fn last_member<'j, T>(
+    json: &'j [u8],
+    name: &str,
+    read: impl Fn(&'j RawValue) -> Option<T>,
+) -> Option<T> {
+    let quoted = format!("\"{name}\"");
+    memmem::rfind_iter(json, &quoted).find_map(|at| {
+        let value = member_value(json.get(at + quoted.len()..)?)?;
+        let mut values = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>();
+        read(values.next()?.ok()?)
+    })
 }
 
 /// Without the white space of JSON before it.

@@ -1,10 +1,11 @@
 //! Reads along with a stream, or a whole body, and changes nothing.
 
-use super::chat::{Reading, error_kind};
 use super::ending::LastBytes;
 use super::marks::Marks;
+use super::reading::{Reading, error_kind};
+use super::tail::Tail;
 use crate::dialect::Dialect;
-use crate::sse::{Decoder, Event};
+use crate::sse::{Decoder, Event, Start};
 use crate::usage::Usage;
 
 /// Longest model id that is kept, in bytes.
@@ -21,7 +22,8 @@ pub enum First {
     Error {
         /// Its code, type or status, else `error`.
         kind: String,
-        /// The event's data, which is the error's own JSON; empty where it is no JSON, or over 64 KiB.
+        /// The error's own JSON, in the form of a body: the event's data, or what of Responses' events is the error; empty
+        /// where it is no JSON, or over 64 KiB.
         json: Vec<u8>,
     },
 }
@@ -29,9 +31,9 @@ pub enum First {
 /// What a whole body says: [`First`] for what is no stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
-    /// A choice says something, or the body is a JSON object of a form that is not known here.
+    /// The answer says something, or the body is a JSON object of a form that is not known here.
     Something,
-    /// It is an answer, and no choice says anything.
+    /// It is an answer, and says nothing.
     Nothing,
     /// An error, its kind in [`Observed::error`]; the body is the error's own JSON.
     Error,
@@ -48,11 +50,13 @@ pub struct Observed {
     pub model: Option<String>,
     /// Something meaningful came.
     pub meaningful: bool,
-    /// The answer came to its end: `[DONE]`, or a reason why it finished.
+    /// The answer came to its end: a reason why it finished, or what its dialect has as the last word.
     pub done: bool,
-    /// The stream said that it was over: `[DONE]`. What breaks after that has lost nothing.
+    /// The stream said its last word: `[DONE]`, `message_stop`, `response.completed` and its like, or Gemini's reason why it
+    /// finished. What breaks after that has lost nothing.
     pub terminated: bool,
-    /// The last reason why a choice finished (`stop`, `length`, …); `other` where it looks like no word.
+    /// The last reason why it finished, in the dialect's own word (`stop`, `end_turn`, `completed`, `STOP`, …); `other` where
+    /// it looks like no word.
     pub finish_reason: Option<String>,
     /// The code, type or status of the first error in the body, else `error`; never its message.
     pub error: Option<String>,
@@ -60,22 +64,15 @@ pub struct Observed {
 
 /// Reads along with one stream: its beginning as it comes, up to the first event of note, and its end once it is over.
 /// What lies between is kept and not read, for usage, errors and reasons to finish stand at the end, and an event costs
-/// more to take apart than to keep.
+/// more to take apart than to keep. (Anthropic counts the prompt at the beginning, before anything meaningful.)
 #[derive(Debug)]
 pub struct Observer {
     decoder: Decoder,
     seen: Seen,
     /// What came last since the first event of note.
-    tail: Vec<u8>,
-    /// Whether something before the tail was let go.
-    skipped: bool,
+    tail: Tail,
     last: LastBytes,
 }
-
-/// As much of a stream's end is kept: many times its longest events but for media.
-const TAIL: usize = 64 << 10;
-/// And as much of it is read first: the last three events or so, of which one has the usage where any has.
-const ENDING: usize = 4 << 10;
 
 /// What an event is to the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +88,7 @@ impl Observer {
         Observer {
             decoder: Decoder::new(),
             seen: Seen::new(dialect),
-            tail: Vec::new(),
-            skipped: false,
+            tail: Tail::of(dialect),
             last: LastBytes::new(),
         }
     }
@@ -101,14 +97,13 @@ impl Observer {
     pub fn push(&mut self, bytes: &[u8]) {
         if self.seen.first.is_none() {
             self.push_each(bytes, |_, _| {});
+            if let (Some(_), Some(Start::At(begin))) = (self.first(), self.decoder.in_progress()) {
+                self.tail.begins_within(bytes.get(begin..).unwrap_or_default());
+            }
             return;
         }
         self.last.push(bytes);
-        self.tail.extend_from_slice(bytes);
-        if self.tail.len() > 2 * TAIL {
-            self.tail.drain(..self.tail.len() - TAIL);
-            self.skipped = true;
-        }
+        self.tail.push(bytes);
     }
 
     /// The first event of note, once it was seen.
@@ -124,17 +119,21 @@ impl Observer {
     /// Takes the end of the stream, after which nothing may be pushed: an event without its blank line is read if it is
     /// whole, and may be the [first](Observer::first) of note.
     pub fn end(&mut self) {
-        let tail = std::mem::take(&mut self.tail);
-        if self.ends_with_usage(&tail) {
+        let tail = self.tail.take();
+        if self.ends_well(&tail) {
             return;
         }
-        if std::mem::take(&mut self.skipped) {
+        if tail.was_cut() {
             // What was being read has lost its end.
             self.decoder.push(b"\n\n", |event| {
                 self.seen.read(&event);
             });
+            if let Some((beginning, end)) = tail.torn_event() {
+                let reading = Reading::of_torn(self.seen.dialect, beginning, end);
+                self.seen.note(reading, &[]);
+            }
         }
-        self.decoder.push(&tail, |event| {
+        self.decoder.push(tail.bytes(), |event| {
             self.seen.read(&event);
         });
         self.finish_each(|_| {});
@@ -151,11 +150,10 @@ impl Observer {
         self.seen.observed
     }
 
-    /// Takes what the last few events say, where they say the usage; what is cut off before them is no event.
-    fn ends_with_usage(&mut self, tail: &[u8]) -> bool {
-        let Some(ending) = tail.len().checked_sub(ENDING).and_then(|start| tail.get(start..)) else {
-            return false;
-        };
+    /// Takes what the last few events say, where they say all that is to be known: the usage, and, but for Chat Completions
+    /// where that comes after all else, that the answer is over. What is cut off before them is no event.
+    fn ends_well(&mut self, tail: &Tail) -> bool {
+        let Some(ending) = tail.ending() else { return false };
         let mut last = Observer::new(self.seen.dialect);
         last.push_each(ending, |_, _| {});
         last.finish_each(|_| {});
@@ -163,6 +161,9 @@ impl Observer {
         else {
             return false;
         };
+        if !done && self.seen.dialect != Dialect::OpenAi {
+            return false;
+        }
         let observed = &mut self.seen.observed;
         observed.usage.get_or_insert_default().merge(usage);
         observed.done |= done;
@@ -174,19 +175,25 @@ impl Observer {
 
     /// What is seen in a body that is no stream, and what that comes to.
     pub fn judge(dialect: Dialect, body: &[u8]) -> (Observed, Said) {
-        let _ = dialect;
         let mut seen = Seen::new(dialect);
         // Bytes that are no UTF-8 pass as they are; they are no reason to throw an answer away.
         let body = String::from_utf8_lossy(body);
-        let Some(reading) = Reading::of(body.as_bytes()) else { return (seen.observed, Said::Garbage) };
-        let said = if reading.error.is_some() {
+        let readings = Reading::of_body(dialect, body.as_bytes());
+        let is_answer = readings.iter().any(|reading| reading.is_answer);
+        let said = if readings.is_empty() {
+            Said::Garbage
+        } else if readings.iter().any(|reading| reading.error.is_some()) {
             Said::Error
-        } else if reading.is_answer && !reading.meaningful {
+        } else if is_answer && !readings.iter().any(|reading| reading.meaningful) {
             Said::Nothing
         } else {
             Said::Something
         };
-        seen.note(reading, &[]);
+        for reading in readings {
+            seen.note(reading, &[]);
+        }
+        // Only a stream says so.
+        seen.observed.terminated = false;
         (seen.observed, said)
     }
 
@@ -214,7 +221,7 @@ struct Seen {
 
 impl Seen {
     fn new(dialect: Dialect) -> Seen {
-        Seen { dialect, marks: Marks::new(), first: None, observed: Observed::default() }
+        Seen { dialect, marks: Marks::of(dialect), first: None, observed: Observed::default() }
     }
 
     fn read(&mut self, event: &Event<'_>) -> Nature {
@@ -224,14 +231,15 @@ impl Seen {
             self.observed.terminated = true;
             Nature::Other
         } else if !self.observed.meaningful || named_error || self.marks.matter_in(event.data) {
-            self.read_json(event.data, named_error)
+            self.read_json(event, named_error)
         } else {
             Nature::Other
         }
     }
 
-    fn read_json(&mut self, json: &[u8], named_error: bool) -> Nature {
-        let reading = Reading::of(json);
+    fn read_json(&mut self, event: &Event<'_>, named_error: bool) -> Nature {
+        let json = event.data;
+        let reading = Reading::of_event(self.dialect, event.name, json, self.observed.meaningful);
         let error_json = if reading.is_some() && json.len() <= MAX_ERROR_BYTES { json } else { &[] };
         let mut reading = reading.unwrap_or_default();
         if named_error && reading.error.is_none() {
@@ -242,7 +250,7 @@ impl Seen {
         nature
     }
 
-    /// Notes what was read; `error_json` is the whole of it, as far as it would be kept were it an error.
+    /// Notes what was read; `error_json` is the whole of it, as far as it would be kept were it an error and had no body.
     fn note(&mut self, reading: Reading<'_>, error_json: &[u8]) {
         let observed = &mut self.observed;
         if observed.model.is_none() {
@@ -255,12 +263,17 @@ impl Seen {
         if let Some(usage) = reading.usage {
             observed.usage.get_or_insert_default().merge(usage);
         }
+        observed.done |= reading.done;
+        observed.terminated |= reading.terminated;
         if reading.finish_reason.is_some() {
-            observed.done = true;
             observed.finish_reason = reading.finish_reason;
         }
         if let Some(kind) = reading.error {
-            self.first.get_or_insert_with(|| First::Error { kind: kind.clone(), json: error_json.to_vec() });
+            self.first.get_or_insert_with(|| {
+                let mut json = reading.error_body.unwrap_or_else(|| error_json.to_vec());
+                json.truncate(if json.len() > MAX_ERROR_BYTES { 0 } else { json.len() });
+                First::Error { kind: kind.clone(), json }
+            });
             observed.error.get_or_insert(kind);
         }
         if reading.meaningful {

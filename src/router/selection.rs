@@ -25,18 +25,22 @@ impl Selection {
         if models.is_empty() && ignore.is_empty() {
             return route.clone();
         }
-        Rc::new(Failover { models, ignore, policy: route.policy.clone(), others: route.others.clone() })
+        Rc::new(Failover { models, ignore, ..Failover::clone(route) })
     }
 }
 
 /// What all variants of a route have in common.
 pub(super) fn of_route(policy: Policy, arms: &[Arm]) -> Rc<Failover> {
-    let others = if policy.across_variants { models_by_weight(arms) } else { Rc::default() };
-    Rc::new(Failover { policy, others, ..Failover::default() })
+    let others = if policy.across_variants {
+        models_by_weight(arms, |weight| weight > Weight::default())
+    } else {
+        Rc::default()
+    };
+    Rc::new(Failover { policy, others, holders: models_by_weight(arms, |_| true), ..Failover::default() })
 }
 
-fn models_by_weight(arms: &[Arm]) -> Rc<[Rc<str>]> {
-    let mut arms: Vec<&Arm> = arms.iter().filter(|arm| arm.weight > Weight::default()).collect();
+fn models_by_weight(arms: &[Arm], which: impl Fn(Weight) -> bool) -> Rc<[Rc<str>]> {
+    let mut arms: Vec<&Arm> = arms.iter().filter(|arm| which(arm.weight)).collect();
     arms.sort_by(|a, b| (Reverse(a.weight), &a.id).cmp(&(Reverse(b.weight), &b.id)));
     arms.into_iter().map(|arm| arm.model.clone()).collect()
 }

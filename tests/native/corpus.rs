@@ -1,5 +1,7 @@
 //! Every recording of Chat Completions in `../shared/corpus`, replayed at all sorts of chunkings. Skipped where it is absent.
 
+mod dialects;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -21,8 +23,8 @@ const PROVIDERS: [&str; 8] = [
     "perplexity",
 ];
 
-/// The recordings whose names end so, by name; none where the corpus is absent, which is said.
-fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
+/// All recordings of these providers whose names end so, by name; none where the corpus is absent, which is said.
+fn recordings_of(providers: &[&str], ending: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // A work tree of its own may lie one folder deeper than the project does.
     let Some(corpus) = ["../shared/corpus", "../../shared/corpus"]
@@ -33,7 +35,7 @@ fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
         eprintln!("SKIPPED: the recordings of real providers (../shared/corpus) are not here");
         return Vec::new();
     };
-    let mut files: Vec<PathBuf> = PROVIDERS
+    let mut files: Vec<PathBuf> = providers
         .iter()
         .flat_map(|provider| std::fs::read_dir(corpus.join(provider)).expect("a folder of the corpus"))
         .map(|entry| entry.expect("an entry").path())
@@ -44,12 +46,17 @@ fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
         let text = std::fs::read_to_string(&path).expect("a recording");
         (path, text)
     });
-    // Some are of the Responses API, which has a type in each payload.
-    texts
-        .filter(|(_, text)| {
-            !text.contains(r#""object":"response""#) && !text.contains(r#""object": "response""#)
-        })
-        .collect()
+    texts.collect()
+}
+
+/// Whether a recording is of the Responses API, which has a type in each payload.
+fn is_of_responses(text: &str) -> bool {
+    text.contains(r#""object":"response""#) || text.contains(r#""object": "response""#)
+}
+
+/// The recordings of Chat Completions.
+fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
+    recordings_of(&PROVIDERS, ending).into_iter().filter(|(_, text)| !is_of_responses(text)).collect()
 }
 
 /// What a payload says of usage, read in another way than the code under test reads it: nothing but `total_tokens` tells
@@ -172,6 +179,16 @@ fn streams_pass_untouched_and_their_usage_is_read_at_every_split() {
     }
 }
 
+/// Forty lists of up to twenty offsets, the same each time.
+fn random_cuts() -> Vec<Vec<usize>> {
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).expect("31 bits")
+    };
+    (0..40).map(|round| (0..1 + round % 20).map(|_| next()).collect()).collect()
+}
+
 #[test]
 fn streams_pass_untouched_byte_by_byte_and_in_random_chunks() {
     for replay in replays() {
@@ -186,16 +203,7 @@ fn streams_pass_untouched_byte_by_byte_and_in_random_chunks() {
             replay.check(&cut(&replay.stream, &replay.ends), bypass, &|| "each event".to_owned());
             replay.check(&cut(&replay.stream, &events), bypass, &|| "three events".to_owned());
         }
-        let mut random = 0x9E37_79B9_7F4A_7C15_u64;
-        for round in 0..40 {
-            let cuts: Vec<usize> = (0..1 + round % 20)
-                .map(|_| {
-                    random = random
-                        .wrapping_mul(6_364_136_223_846_793_005)
-                        .wrapping_add(1_442_695_040_888_963_407);
-                    usize::try_from(random >> 33).expect("31 bits")
-                })
-                .collect();
+        for cuts in random_cuts() {
             replay.check(&cut(&replay.stream, &cuts), true, &|| format!("cuts at {cuts:?}"));
         }
     }

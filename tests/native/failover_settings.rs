@@ -321,6 +321,16 @@ fn other_variants_stand_in_where_the_policy_says_so() {
 }
 
 #[test]
+fn every_variant_may_hold_what_a_call_builds_upon() {
+    for defaults in ["{}", r#"{"across_variants": true}"#] {
+        let [failover, other] = failovers(&router(defaults, "{}", ""));
+        let named = |models: &[Rc<str>]| models.join(" ");
+        assert_eq!(named(&failover.holders), "x/c x/a x/b x/off", "what is switched off too");
+        assert_eq!(named(&other.holders), "x/d x/e");
+    }
+}
+
+#[test]
 fn requests_do_not_name_other_variants() {
     for (body, path) in [
         (r#"{"model":"a","fallback":{"across_variants":true}}"#, "fallback.across_variants"),

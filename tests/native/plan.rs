@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use turnout::exchange::plan::{Asked, Failover, MOST_TARGETS, plan};
+use turnout::exchange::plan::{Asked, Failover, MOST_TARGETS, holders, plan};
 
 /// A failover of models, ignored and others, separated by spaces.
 fn failover(models: &str, ignore: &str, others: &str) -> Failover {
@@ -35,6 +35,24 @@ fn the_assigned_model_then_its_selection_then_the_requests_then_other_variants()
     check("a/1", &failover("b/1 b/2", "", ""), &Asked::default(), "a/1 b/1 b/2");
     check("a/1", &failover("b/1", "", "d/1 d/2"), &asked("c/2 c/1", ""), "a/1 b/1 c/2 c/1 d/1 d/2");
     check("listed", &none, &asked("another c/1", ""), "listed another c/1");
+}
+
+#[test]
+fn holders_are_the_routes_models_that_are_not_in_the_plan() {
+    let check = |failover: &Failover, asked: &Asked, expected: &str| {
+        let targets = plan(&Rc::from("a/1"), failover, asked);
+        assert_eq!(holders(&targets, failover, asked).join(" "), expected, "{failover:?} {asked:?}");
+    };
+    let route = |ignore: &str| Failover {
+        holders: ["c/1", "a/1", "b/1", "d/1"].map(Rc::from).into(),
+        ..failover("b/1", ignore, "")
+    };
+    check(&route(""), &Asked::default(), "c/1 d/1");
+    check(&route("c"), &Asked::default(), "d/1");
+    check(&route("c"), &asked("d/1", ""), "");
+    check(&route(""), &asked("", "d/1"), "c/1");
+    let many: Vec<String> = (0..MOST_TARGETS).map(|at| format!("m/{at}")).collect();
+    check(&route(""), &asked(&many.join(" "), ""), "");
 }
 
 #[test]

@@ -1,3 +1,7 @@
+mod anthropic;
+mod gemini;
+mod responses;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use turnout::dialect::Dialect;
@@ -28,9 +32,22 @@ pub(crate) fn relay<'c>(chunks: impl IntoIterator<Item = &'c [u8]>, bypass: bool
 }
 
 pub(crate) fn observe<'c>(chunks: impl IntoIterator<Item = &'c [u8]>) -> Observed {
-    let mut observer = Observer::new(Dialect::OpenAi);
+    observe_in(Dialect::OpenAi, chunks)
+}
+
+pub(crate) fn observe_in<'c>(dialect: Dialect, chunks: impl IntoIterator<Item = &'c [u8]>) -> Observed {
+    let mut observer = Observer::new(dialect);
     chunks.into_iter().for_each(|chunk| observer.push(chunk));
     observer.finish()
+}
+
+/// The first event of note of a stream, the same byte by byte.
+pub(crate) fn first_in(dialect: Dialect, stream: &[u8]) -> Option<First> {
+    let (mut whole, mut bytewise) = (Observer::new(dialect), Observer::new(dialect));
+    whole.push(stream);
+    stream.iter().for_each(|byte| bytewise.push(&[*byte]));
+    assert_eq!(whole.first(), bytewise.first(), "{:?}", String::from_utf8_lossy(stream));
+    whole.first().cloned()
 }
 
 /// The chunks that cuts at these offsets give.
@@ -402,7 +419,10 @@ proptest! {
         let input = chunks.concat();
         let relayed = relay(chunks.iter().map(Vec::as_slice), true);
         prop_assert_eq!(relayed.bytes, input);
-        Observer::judge(Dialect::OpenAi, &chunks.concat());
+        for dialect in Dialect::ALL {
+            Observer::judge(dialect, &chunks.concat());
+            observe_in(dialect, chunks.iter().map(Vec::as_slice));
+        }
     }
 }
 

@@ -1,13 +1,17 @@
 //! Errors as providers send them, and what they are taken for. The bodies are read by the relay, as in a call.
 
 use turnout::dialect::Dialect;
-use turnout::exchange::failure::Failure::{self, Credentials, Model, Redirect, Status};
+use turnout::exchange::failure::Failure::{self, Credentials, Model, Redirect, State, Status};
 use turnout::exchange::policy::Triggers;
 use turnout::relay::Observer;
 
 /// An error by its status and its body, and what it is.
 fn check(who: &str, status: u16, body: &str, expected: Failure) {
-    let word = Observer::judge(Dialect::OpenAi, body.as_bytes()).0.error;
+    check_in(Dialect::OpenAi, who, status, body, expected);
+}
+
+fn check_in(dialect: Dialect, who: &str, status: u16, body: &str, expected: Failure) {
+    let word = Observer::judge(dialect, body.as_bytes()).0.error;
     let judged = Failure::of_error(status, word.as_deref(), false);
     assert_eq!(judged, expected, "{who}: {status} {word:?}");
 }
@@ -93,6 +97,106 @@ fn errors_as_they_are_sent() {
     check("Z.ai, in a stream", 200, &coded(r#""1302""#), Status(429));
     check("Cerebras, rate", 429, &typed("too_many_requests_error"), Status(429));
     check("a reseller without a channel", 503, &openai("new_api_error", "model_not_found"), Model);
+}
+
+#[test]
+fn errors_in_anthropics_own_dialect() {
+    for (status, kind, own, inside) in [
+        (400, "invalid_request_error", Status(400), Status(400)),
+        (401, "authentication_error", Credentials, Credentials),
+        (402, "billing_error", Credentials, Credentials),
+        (403, "permission_error", Credentials, Credentials),
+        (404, "not_found_error", Model, Model),
+        (409, "conflict_error", Status(409), Status(409)),
+        (413, "request_too_large", Status(413), Status(413)),
+        (429, "rate_limit_error", Status(429), Status(429)),
+        (500, "api_error", Status(500), Status(500)),
+        (504, "timeout_error", Status(504), Status(504)),
+        (529, "overloaded_error", Status(529), Status(529)),
+    ] {
+        let body =
+            format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"No."}},"request_id":"r"}}"#);
+        check_in(Dialect::Anthropic, kind, status, &body, own);
+        check_in(Dialect::Anthropic, kind, 200, &body, inside);
+    }
+}
+
+#[test]
+fn errors_in_geminis_own_dialect() {
+    for (code, status, own, inside) in [
+        (400, "INVALID_ARGUMENT", Status(400), Status(400)),
+        // The country, or that nobody pays.
+        (400, "FAILED_PRECONDITION", Credentials, Credentials),
+        (401, "UNAUTHENTICATED", Credentials, Credentials),
+        (403, "PERMISSION_DENIED", Credentials, Credentials),
+        (404, "NOT_FOUND", Model, Model),
+        (429, "RESOURCE_EXHAUSTED", Status(429), Status(429)),
+        (499, "CANCELLED", Status(499), Status(503)),
+        (500, "INTERNAL", Status(500), Status(500)),
+        (503, "UNAVAILABLE", Status(503), Status(503)),
+        (504, "DEADLINE_EXCEEDED", Status(504), Status(504)),
+    ] {
+        let body = error(&format!(r#""code":{code},"status":"{status}""#));
+        check_in(Dialect::Gemini, status, code, &body, own);
+        check_in(Dialect::Gemini, status, 200, &body, inside);
+    }
+    let key = r#""code":400,"status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",
+        "reason":"API_KEY_INVALID","domain":"googleapis.com","metadata":{"service":"generativelanguage.googleapis.com"}}]"#;
+    check_in(Dialect::Gemini, "a key that is not valid", 400, &error(key), Credentials);
+    check("the same at its compatible endpoint", 400, &format!("[{}]", error(key)), Credentials);
+    let argument = key.replace("API_KEY_INVALID", "FIELD_INVALID");
+    check_in(Dialect::Gemini, "a mistake with a reason", 400, &error(&argument), Status(400));
+}
+
+#[test]
+fn errors_in_responses_own_dialect() {
+    let responses = |who: &str, status: u16, members: &str, expected: Failure| {
+        check_in(Dialect::Responses, who, status, &error(members), expected);
+    };
+    let mistake =
+        |param: &str, code: &str| format!(r#""type":"invalid_request_error","param":{param},"code":{code}"#);
+    responses("a key", 401, &mistake("null", r#""invalid_api_key""#), Credentials);
+    responses("a model", 404, &mistake(r#""model""#, r#""model_not_found""#), Model);
+    responses("a model", 400, &mistake(r#""model""#, r#""model_not_found""#), Model);
+    responses("a parameter", 400, &mistake(r#""temperature""#, "null"), Status(400));
+    responses("a mistake", 400, &mistake("null", "null"), Status(400));
+    responses("an input", 400, &mistake(r#""input""#, "null"), Status(400));
+    responses("nobody knows what", 404, r#""type":"x","param":null,"code":null"#, Model);
+
+    responses(
+        "an answer",
+        400,
+        &mistake(r#""previous_response_id""#, r#""previous_response_not_found""#),
+        State,
+    );
+    responses("an answer", 404, &mistake(r#""previous_response_id""#, "null"), State);
+    responses("an answer, vLLM", 404, r#""type":"NotFoundError","param":"response_id","code":404"#, State);
+    responses("an item", 404, &mistake(r#""input""#, "null"), State);
+    responses("a conversation", 404, &mistake("null", "null"), State);
+    responses(
+        "a conversation, Azure",
+        404,
+        &mistake(r#""conversation_id""#, r#""invalid_request_error""#),
+        State,
+    );
+    responses("another's thoughts", 400, &mistake("null", r#""invalid_encrypted_content""#), State);
+    responses("inside a 200", 200, r#""code":"previous_response_not_found""#, State);
+    responses("not ours to read", 401, &mistake(r#""previous_response_id""#, "null"), Credentials);
+    responses("another trouble", 500, &mistake(r#""previous_response_id""#, "null"), Status(500));
+    // In the other dialects, nothing is stored.
+    check("a wrong address", 404, &error(&mistake("null", "null")), Model);
+
+    for (code, expected) in [
+        ("server_error", Status(500)),
+        ("rate_limit_exceeded", Status(429)),
+        ("vector_store_timeout", Status(504)),
+        ("invalid_prompt", Status(400)),
+        ("image_parse_error", Status(400)),
+        ("slow_down", Status(503)),
+        ("never_heard_of", Status(502)),
+    ] {
+        responses("in a stream", 200, &format!(r#""code":"{code}""#), expected);
+    }
 }
 
 #[test]
@@ -182,7 +286,7 @@ fn what_shows_the_credential_is_never_the_callers_business() {
 fn defaults_lead_on_for_all_but_the_callers_own() {
     let triggers = Triggers::default();
     let leads_on = [408, 409, 425, 429, 500, 503, 529, 599].map(Status);
-    let operators = [Credentials, Model, Redirect, Failure::Timeout, Failure::Cut, Failure::Empty];
+    let operators = [Credentials, Model, Redirect, State, Failure::Timeout, Failure::Cut, Failure::Empty];
     let connection = [true, false].map(|reset| Failure::Unreachable { reset });
     for failure in leads_on.into_iter().chain(operators).chain(connection) {
         assert!(failure.leads_on(&triggers), "{failure:?}");

@@ -16,6 +16,7 @@ mod condition;
 mod corpus;
 mod decision;
 mod demo;
+mod dialect_openai;
 mod ending;
 mod endpoint;
 mod exchange;

@@ -16,6 +16,7 @@ mod condition;
 mod corpus;
 mod decision;
 mod demo;
+mod dialect_responses;
 mod endpoint;
 mod gateway;
 mod identity;

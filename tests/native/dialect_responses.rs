@@ -20,8 +20,7 @@ use turnout::dialect::{Dialect, ReplyTo};
 
 /// A request of these fields, decoded.
 fn decoded(body: &Value) -> Conversation {
-    responses::decode_request(body.to_string().as_bytes())
-        .unwrap_or_else(|error| panic!("{body}: {error:?}"))
+    responses::decode_request(body.to_string().as_bytes()).unwrap_or_else(|error| panic!("{body}: {error:?}"))
 }
 
 /// A conversation, encoded, and what it lost.

@@ -83,8 +83,11 @@ fn seen(response: &Value) -> Seen {
     }
     let usage = &response["usage"];
     seen.usage = json!([
-        usage["input_tokens"], usage["input_tokens_details"]["cached_tokens"], usage["output_tokens"],
-        usage["output_tokens_details"]["reasoning_tokens"], usage["total_tokens"],
+        usage["input_tokens"],
+        usage["input_tokens_details"]["cached_tokens"],
+        usage["output_tokens"],
+        usage["output_tokens_details"]["reasoning_tokens"],
+        usage["total_tokens"],
     ]);
     seen
 }
@@ -110,7 +113,8 @@ fn check_answer(answer: &Answer, seen: &Seen, what: &str) {
 
 fn check_usage(usage: &Usage, seen: &Seen, what: &str) {
     let input = usage.input.unwrap() + usage.cache_read.unwrap_or(0) + usage.cache_write.unwrap_or(0);
-    let counts = json!([input, usage.cache_read, usage.output, usage.reasoning, input + usage.output.unwrap()]);
+    let counts =
+        json!([input, usage.cache_read, usage.output, usage.reasoning, input + usage.output.unwrap()]);
     assert_eq!(counts, seen.usage, "{what}");
 }
 
@@ -119,7 +123,8 @@ fn whole_answers_are_read_and_written_again() {
     for (path, text) in recordings(".json") {
         let what = path.display().to_string();
         let seen = seen(&serde_json::from_str(&text).expect("JSON"));
-        let answer = responses::decode_answer(text.as_bytes()).unwrap_or_else(|fault| panic!("{what}: {fault:?}"));
+        let answer =
+            responses::decode_answer(text.as_bytes()).unwrap_or_else(|fault| panic!("{what}: {fault:?}"));
         check_answer(&answer, &seen, &what);
         let again = responses::encode_answer(&answer, &reply_to(Conversation::default()));
         let again: Value = serde_json::from_slice(&again).expect("JSON");
@@ -127,20 +132,34 @@ fn whole_answers_are_read_and_written_again() {
     }
 }
 
+/// The lines of each recorded stream; one recording is of two that followed one another.
+fn streams() -> Vec<(String, Vec<String>)> {
+    let mut streams: Vec<(String, Vec<String>)> = Vec::new();
+    for (path, text) in recordings(".chunks.txt") {
+        for line in text.lines() {
+            if line.contains(r#""type":"response.created""#) {
+                streams.push((format!("{} at {}", path.display(), streams.len()), Vec::new()));
+            }
+            streams.last_mut().expect("a beginning").1.push(line.to_owned());
+        }
+    }
+    streams
+}
+
 #[test]
 fn streams_are_read_and_written_again() {
-    for (path, text) in recordings(".chunks.txt") {
-        let what = path.display().to_string();
-        let last: Value = serde_json::from_str(text.lines().last().expect("a last event")).expect("JSON");
+    for (what, lines) in streams() {
+        let last: Value = serde_json::from_str(lines.last().expect("a last event")).expect("JSON");
         let seen = seen(&last["response"]);
-        let events = events_of(text.lines());
+        let events = events_of(lines.iter().map(String::as_str));
         check_events(&events, &seen, &what);
-        let again = order::check(&stream_of(&events, reply_to(Conversation::default())), &what);
+        let payloads = stream_of(&events, reply_to(Conversation::default()));
+        let again = order::check(&payloads, &what);
         assert_eq!(super::corpus::seen(&again), seen, "{what}");
 
         // What is told in fragments is what is told in whole.
         let whole = responses::decode_answer(last["response"].to_string().as_bytes()).expect("an answer");
-        assert_eq!(streams::assembled(&events), whole.choices, "{what}");
+        assert_eq!(super::streams::assembled(&events), whole.choices, "{what}");
     }
 }
 
@@ -168,14 +187,13 @@ fn check_events(events: &[Event], seen: &Seen, what: &str) {
 
 #[test]
 fn a_stream_that_is_cut_off_is_malformed() {
-    for (path, text) in recordings(".chunks.txt") {
-        let lines: Vec<&str> = text.lines().collect();
+    for (what, lines) in streams() {
         for kept in [0, 1, lines.len() / 2, lines.len() - 1] {
             let (mut decoder, mut events) = (Decoder::new(), Vec::new());
             for line in &lines[..kept] {
                 decoder.push(b"", line.as_bytes(), &mut events).expect("an event");
             }
-            assert!(decoder.finish(&mut events).is_err(), "{}: {kept} events", path.display());
+            assert!(decoder.finish(&mut events).is_err(), "{what}: {kept} events");
         }
     }
 }
@@ -188,9 +206,10 @@ fn recordings_say_what_they_say() {
         let name = path.file_name().unwrap().to_string_lossy();
         if name == "openai-custom-tool.1.json" {
             let [call] = seen.calls.as_slice() else { panic!("{seen:?}") };
-            assert_eq!(call.each_ref().map(String::as_str), [
-                "call_custom_sql_001", "write_sql", "SELECT * FROM users WHERE age > 25",
-            ]);
+            assert_eq!(
+                call.each_ref().map(String::as_str),
+                ["call_custom_sql_001", "write_sql", "SELECT * FROM users WHERE age > 25",]
+            );
             assert_eq!(seen.usage, json!([50, 0, 20, 0, 70]));
         }
         if name == "openai-web-search-tool.1.json" {

@@ -6,8 +6,23 @@ use super::*;
 
 /// Members that every response object must have.
 const OF_RESPONSE: [&str; 17] = [
-    "id", "object", "created_at", "status", "error", "incomplete_details", "instructions", "metadata", "model",
-    "output", "parallel_tool_calls", "temperature", "tool_choice", "tools", "top_p", "usage", "text",
+    "id",
+    "object",
+    "created_at",
+    "status",
+    "error",
+    "incomplete_details",
+    "instructions",
+    "metadata",
+    "model",
+    "output",
+    "parallel_tool_calls",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_p",
+    "usage",
+    "text",
 ];
 
 /// What was begun and is not complete.
@@ -35,7 +50,8 @@ pub(super) fn check(events: &[Value], what: &str) -> Value {
         let is_last = sequence + 1 == events.len();
         let index = event["output_index"].as_u64();
         if let Some(id) = event.get("item_id") {
-            let item = open.get(&index.expect("an index")).unwrap_or_else(|| panic!("no such item: {}", at()));
+            let item =
+                open.get(&index.expect("an index")).unwrap_or_else(|| panic!("no such item: {}", at()));
             assert_eq!(id, &item.id, "{}", at());
         }
         match kind {
@@ -43,7 +59,11 @@ pub(super) fn check(events: &[Value], what: &str) -> Value {
             "response.in_progress" => assert_eq!(sequence, 1, "{}", at()),
             "response.completed" | "response.incomplete" | "response.failed" => assert!(is_last, "{}", at()),
             "error" => {
-                assert!(event["message"].is_string() && event.get("code").is_some() && event.get("param").is_some());
+                assert!(
+                    event["message"].is_string()
+                        && event.get("code").is_some()
+                        && event.get("param").is_some()
+                );
             }
             "response.output_item.added" => {
                 assert_eq!(index, Some(items.len() as u64), "{}", at());
@@ -86,7 +106,8 @@ fn of_response(kind: &str, response: &Value, at: &str) {
     assert_eq!(status == "incomplete", !response["incomplete_details"].is_null(), "{at}");
     assert_eq!(status == "failed", !response["error"].is_null(), "{at}");
     if let Some(usage) = response["usage"].as_object() {
-        let count = |pointer: &str| response["usage"].pointer(pointer).and_then(Value::as_u64).expect("a count");
+        let count =
+            |pointer: &str| response["usage"].pointer(pointer).and_then(Value::as_u64).expect("a count");
         assert_eq!(usage["total_tokens"], count("/input_tokens") + count("/output_tokens"), "{at}");
         assert!(count("/input_tokens_details/cached_tokens") <= count("/input_tokens"), "{at}");
         count("/output_tokens_details/reasoning_tokens");
@@ -94,7 +115,10 @@ fn of_response(kind: &str, response: &Value, at: &str) {
 }
 
 fn item_done(begun: &Open, item: &Value, at: &str) {
-    assert_eq!((begun.id.as_str(), begun.kind.as_str()), (item["id"].as_str().unwrap(), item["type"].as_str().unwrap()));
+    assert_eq!(
+        (begun.id.as_str(), begun.kind.as_str()),
+        (item["id"].as_str().unwrap(), item["type"].as_str().unwrap())
+    );
     assert_eq!(begun.done.len(), begun.contents.len(), "a part is not complete: {at}");
     let contents: Vec<Value> = begun.contents.values().cloned().collect();
     match begun.kind.as_str() {
@@ -117,9 +141,12 @@ fn within(kind: &str, event: &Value, item: &mut Open, at: &str) {
         assert!(!item.done.contains(&index), "after its end: {at}");
         item.contents.get_mut(&index).unwrap_or_else(|| panic!("no such part: {at}"))[name].take()
     };
-    let put = |item: &mut Open, name: &str, value: Value| item.contents.get_mut(&index.unwrap()).unwrap()[name] = value;
+    let put = |item: &mut Open, name: &str, value: Value| {
+        item.contents.get_mut(&index.unwrap()).unwrap()[name] = value
+    };
     let grow = |item: &mut Open, name: &str| {
-        let text = part(item, name).as_str().expect("a text of that kind").to_owned() + event["delta"].as_str().unwrap();
+        let text = part(item, name).as_str().expect("a text of that kind").to_owned()
+            + event["delta"].as_str().unwrap();
         put(item, name, text.into());
     };
     let whole = |item: &mut Open, name: &str| {

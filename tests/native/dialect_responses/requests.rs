@@ -1,8 +1,6 @@
 //! Requests: what each field and item becomes, and what becomes of each again.
 
-use turnout::dialect::conversation::{
-    Format, Sampling, Thinking, ThinkingMode, Tool, ToolChoice, ToolKind,
-};
+use turnout::dialect::conversation::{Format, Sampling, Thinking, ThinkingMode, Tool, ToolChoice, ToolKind};
 
 use super::*;
 
@@ -51,7 +49,10 @@ fn fields_are_read_and_written() {
         (json!({"max_output_tokens": 1}), json!({"max_output_tokens": 16})),
         (json!({"temperature": null, "tools": null, "metadata": null}), json!({})),
         // Our own.
-        (json!({"models": ["a"], "provider": {}, "extra_body": {}, "fallback": {}, "sort": "price"}), json!({})),
+        (
+            json!({"models": ["a"], "provider": {}, "extra_body": {}, "fallback": {}, "sort": "price"}),
+            json!({}),
+        ),
     ] {
         check(fields, Some(again));
     }
@@ -71,14 +72,17 @@ fn stored_by_default_is_kept_apart_from_not_said() {
 fn items_are_read_and_written() {
     let message = |role: &str, content: Value| json!({"type": "message", "role": role, "content": content});
     for items in [
-        json!([message("user", json!([
-            {"type": "input_text", "text": "See"},
-            {"type": "input_image", "image_url": "https://a.test/b.png", "detail": "low"},
-            {"type": "input_image", "image_url": "data:image/png;base64,AAAA"},
-            {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"},
-            {"type": "input_file", "file_url": "https://a.test/b.pdf"},
-            {"type": "input_file", "filename": "a.txt", "file_data": "data:text/plain;base64,SGk="},
-        ]))]),
+        json!([message(
+            "user",
+            json!([
+                {"type": "input_text", "text": "See"},
+                {"type": "input_image", "image_url": "https://a.test/b.png", "detail": "low"},
+                {"type": "input_image", "image_url": "data:image/png;base64,AAAA"},
+                {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"},
+                {"type": "input_file", "file_url": "https://a.test/b.pdf"},
+                {"type": "input_file", "filename": "a.txt", "file_data": "data:text/plain;base64,SGk="},
+            ])
+        )]),
         json!([
             message("user", json!([{"type": "input_text", "text": "Hi"}])),
             message("developer", json!([{"type": "input_text", "text": "From now on…"}])),
@@ -171,12 +175,25 @@ fn tools_are_read_and_written() {
     for (tool, again) in [
         // The default is to keep to the schema where that can be kept to.
         (function(&closed), with(function(&closed), true)),
-        (function(&json!({"type": "object", "properties": {"a": {}}})), with(function(&json!({"type": "object", "properties": {"a": {}}})), false)),
         (
-            function(&json!({"type": "object", "properties": {"a": {"type": "object"}}, "required": ["a"], "additionalProperties": false})),
-            with(function(&json!({"type": "object", "properties": {"a": {"type": "object"}}, "required": ["a"], "additionalProperties": false})), false),
+            function(&json!({"type": "object", "properties": {"a": {}}})),
+            with(function(&json!({"type": "object", "properties": {"a": {}}})), false),
         ),
-        (json!({"type": "custom", "name": "g", "format": {"type": "text"}}), json!({"type": "custom", "name": "g"})),
+        (
+            function(
+                &json!({"type": "object", "properties": {"a": {"type": "object"}}, "required": ["a"], "additionalProperties": false}),
+            ),
+            with(
+                function(
+                    &json!({"type": "object", "properties": {"a": {"type": "object"}}, "required": ["a"], "additionalProperties": false}),
+                ),
+                false,
+            ),
+        ),
+        (
+            json!({"type": "custom", "name": "g", "format": {"type": "text"}}),
+            json!({"type": "custom", "name": "g"}),
+        ),
         (json!({"type": "web_search_preview"}), json!({"type": "web_search"})),
     ] {
         check(json!({"tools": [tool]}), Some(json!({"tools": [again]})));
@@ -215,11 +232,26 @@ fn faults_name_the_field() {
         (json!({"input": [{}]}), "input[0].type"),
         (json!({"input": [{"role": "robot", "content": ""}]}), "input[0].role"),
         (json!({"input": [{"role": "user", "content": 1}]}), "input[0].content"),
-        (json!({"input": [{"role": "user", "content": [{"type": "input_video"}]}]}), "input[0].content[0].type"),
-        (json!({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}), "input[0].content[0].image_url"),
-        (json!({"input": [{"role": "user", "content": [{"type": "input_file"}]}]}), "input[0].content[0].file_data"),
-        (json!({"input": [{"role": "user", "content": [{"type": "input_text"}]}]}), "input[0].content[0].text"),
-        (json!({"input": [{"role": "system", "content": [{"type": "refusal", "refusal": ""}]}]}), "input[0].content"),
+        (
+            json!({"input": [{"role": "user", "content": [{"type": "input_video"}]}]}),
+            "input[0].content[0].type",
+        ),
+        (
+            json!({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}),
+            "input[0].content[0].image_url",
+        ),
+        (
+            json!({"input": [{"role": "user", "content": [{"type": "input_file"}]}]}),
+            "input[0].content[0].file_data",
+        ),
+        (
+            json!({"input": [{"role": "user", "content": [{"type": "input_text"}]}]}),
+            "input[0].content[0].text",
+        ),
+        (
+            json!({"input": [{"role": "system", "content": [{"type": "refusal", "refusal": ""}]}]}),
+            "input[0].content",
+        ),
         (json!({"input": [{"type": "function_call", "name": "f"}]}), "input[0].call_id"),
         (json!({"input": [{"type": "function_call_output"}]}), "input[0].call_id"),
         (json!({"tools": {}}), "tools"),
@@ -249,8 +281,11 @@ fn state_that_the_provider_keeps_is_refused_elsewhere() {
         (json!({"input": [{"id": "msg_1"}]}), Some("item_reference")),
         // A thought of another dialect, which we named: it is kept nowhere.
         (json!({"input": [{"type": "item_reference", "id": "rs_turnout_abc_0"}]}), None),
-        (json!({"previous_response_id": null, "background": false, "truncation": "disabled", "store": true,
-                "include": ["reasoning.encrypted_content"], "metadata": {"a": "b"}}), None),
+        (
+            json!({"previous_response_id": null, "background": false, "truncation": "disabled", "store": true,
+                "include": ["reasoning.encrypted_content"], "metadata": {"a": "b"}}),
+            None,
+        ),
     ] {
         for target in [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini] {
             let mut losses = Losses::new(target);
@@ -274,17 +309,25 @@ fn what_has_no_word_is_met() {
     let file = || Source::File("file_1".to_owned());
     let cache = || Some(Cache { ttl: None });
     let foreign = |json: Value| Part::Own { dialect: Dialect::Anthropic, json };
-    let tool = |kind: ToolKind| Conversation { tools: vec![Tool { kind, cache: None }], ..Conversation::default() };
+    let tool =
+        |kind: ToolKind| Conversation { tools: vec![Tool { kind, cache: None }], ..Conversation::default() };
     let search = ToolKind::WebSearch {
-        context_size: None, max_uses: Some(3), allowed_domains: vec![], blocked_domains: vec![], user_location: None,
+        context_size: None,
+        max_uses: Some(3),
+        allowed_domains: vec![],
+        blocked_domains: vec![],
+        user_location: None,
     };
     let mut named = user(Part::text("Hi"));
     named.turns[0].name = Some("Ada".to_owned());
     let mut own = Conversation::default();
     own.own.insert("container".to_owned(), "c".into());
     let cited = Part::Text { text: "T".to_owned(), citations: vec![Citation::default()], cache: None };
-    let call = |seal: Option<Seal>| Part::ToolCall(ToolCall { id: "c".to_owned(), name: "f".to_owned(), seal, ..ToolCall::default() });
-    let thought = |seal: Option<Seal>| Part::Thought(Thought { text: "Hm".to_owned(), seal, ..Thought::default() });
+    let call = |seal: Option<Seal>| {
+        Part::ToolCall(ToolCall { id: "c".to_owned(), name: "f".to_owned(), seal, ..ToolCall::default() })
+    };
+    let thought =
+        |seal: Option<Seal>| Part::Thought(Thought { text: "Hm".to_owned(), seal, ..Thought::default() });
     let thinking = |thinking: Thinking| Conversation { thinking: Some(thinking), ..Conversation::default() };
     for (conversation, feature) in [
         (sampling(Sampling { top_k: Some(one()), ..Sampling::default() }), Feature::TopK),
@@ -294,15 +337,24 @@ fn what_has_no_word_is_met() {
         (sampling(Sampling { stop: vec!["x".to_owned()], ..Sampling::default() }), Feature::StopSequences),
         (sampling(Sampling { logit_bias: Some(json!({})), ..Sampling::default() }), Feature::LogitBias),
         (Conversation { n: Some(2), ..Conversation::default() }, Feature::SeveralAnswers),
-        (Conversation { service_tier: Some("flex".to_owned()), ..Conversation::default() }, Feature::ServiceTier),
+        (
+            Conversation { service_tier: Some("flex".to_owned()), ..Conversation::default() },
+            Feature::ServiceTier,
+        ),
         (user(Part::Audio { format: "wav".to_owned(), data: String::new() }), Feature::Audio),
         (user(Part::Image { source: file(), detail: None, cache: None }), Feature::UploadedFile),
         (user(Part::Document { source: file(), name: None, cache: None }), Feature::UploadedFile),
         (user(Part::Text { text: "T".to_owned(), citations: vec![], cache: cache() }), Feature::CacheControl),
-        (user(Part::ToolResult { id: "c".to_owned(), parts: vec![], is_error: false, cache: cache() }), Feature::CacheControl),
+        (
+            user(Part::ToolResult { id: "c".to_owned(), parts: vec![], is_error: false, cache: cache() }),
+            Feature::CacheControl,
+        ),
         (user(foreign(json!({}))), Feature::ServerToolHistory),
         (said(foreign(json!({}))), Feature::ServerToolHistory),
-        (said(Part::Image { source: Source::Url("https://a.test".to_owned()), detail: None, cache: None }), Feature::ServerToolHistory),
+        (
+            said(Part::Image { source: Source::Url("https://a.test".to_owned()), detail: None, cache: None }),
+            Feature::ServerToolHistory,
+        ),
         (said(cited), Feature::Citations),
         (said(thought(None)), Feature::ForeignThought),
         (said(thought(Some(seal(Dialect::Anthropic, "s")))), Feature::ForeignThought),
@@ -312,7 +364,10 @@ fn what_has_no_word_is_met() {
         (tool(search), Feature::WebSearchDetails),
         (tool(ToolKind::Own { dialect: Dialect::Gemini, json: json!({}) }), Feature::OtherServerTool),
         (thinking(Thinking { budget: Some(5000), ..Thinking::default() }), Feature::ThinkingBudget),
-        (thinking(Thinking { mode: Some(ThinkingMode::Off), ..Thinking::default() }), Feature::ThinkingBudget),
+        (
+            thinking(Thinking { mode: Some(ThinkingMode::Off), ..Thinking::default() }),
+            Feature::ThinkingBudget,
+        ),
     ] {
         let row = turnout::dialect::loss::TABLE.iter().find(|row| row.feature == feature).expect("a row");
         let mut losses = Losses::new(Dialect::Responses);
@@ -330,12 +385,21 @@ fn what_has_no_word_is_met() {
 #[test]
 fn thinking_is_said_in_words() {
     let thinking = |mode, effort: Option<&str>, budget, shown: Option<&str>| Thinking {
-        mode, effort: effort.map(str::to_owned), budget, shown: shown.map(str::to_owned),
+        mode,
+        effort: effort.map(str::to_owned),
+        budget,
+        shown: shown.map(str::to_owned),
     };
     for (thinking, written) in [
-        (thinking(None, Some("xhigh"), None, Some("concise")), json!({"effort": "xhigh", "summary": "concise"})),
+        (
+            thinking(None, Some("xhigh"), None, Some("concise")),
+            json!({"effort": "xhigh", "summary": "concise"}),
+        ),
         (thinking(Some(ThinkingMode::On), None, Some(1024), None), json!({"effort": "low"})),
-        (thinking(Some(ThinkingMode::On), None, Some(8192), Some("summarized")), json!({"effort": "medium", "summary": "auto"})),
+        (
+            thinking(Some(ThinkingMode::On), None, Some(8192), Some("summarized")),
+            json!({"effort": "medium", "summary": "auto"}),
+        ),
         (thinking(Some(ThinkingMode::On), None, Some(32_000), Some("omitted")), json!({"effort": "high"})),
         (thinking(Some(ThinkingMode::Adaptive), Some("max"), None, None), json!({"effort": "max"})),
         (thinking(Some(ThinkingMode::Off), None, None, None), Value::Null),
@@ -354,7 +418,11 @@ fn thoughts_are_asked_for_where_there_may_be_any() {
         serde_json::from_slice::<Value>(&body).unwrap()["include"] == json!(["reasoning.encrypted_content"])
     };
     for (model, expected) in [
-        ("o3-mini", true), ("gpt-5.2", true), ("openai/gpt-5", true), ("gpt-5-chat-latest", false), ("gpt-4.1", false),
+        ("o3-mini", true),
+        ("gpt-5.2", true),
+        ("openai/gpt-5", true),
+        ("gpt-5-chat-latest", false),
+        ("gpt-4.1", false),
     ] {
         assert_eq!(wants(&Conversation::default(), model), expected, "{model}");
     }
@@ -367,10 +435,8 @@ fn ids_that_are_too_long_are_hashed_alike_everywhere() {
     let id = "c".repeat(65);
     let call = ToolCall { id: id.clone(), name: "f".to_owned(), ..ToolCall::default() };
     let result = Part::ToolResult { id, parts: vec![], is_error: false, cache: None };
-    let mut conversation = of_turns(vec![
-        turn(Role::Assistant, vec![Part::ToolCall(call)]),
-        turn(Role::User, vec![result]),
-    ]);
+    let mut conversation =
+        of_turns(vec![turn(Role::Assistant, vec![Part::ToolCall(call)]), turn(Role::User, vec![result])]);
     conversation.user = Some("u".repeat(200));
     let (body, _) = encoded(&conversation);
     assert_eq!(body["input"][0]["call_id"], body["input"][1]["call_id"]);

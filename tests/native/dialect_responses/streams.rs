@@ -88,37 +88,60 @@ fn texts_that_follow_one_another_are_one_message() {
     let cited = Citation { url: Some("https://a.test".to_owned()), ..Citation::default() };
     let (kinds, response) = told(
         vec![
-            open(0, Part::text("")), more(0, "A"), more(0, "b"), close(0),
+            open(0, Part::text("")),
+            more(0, "A"),
+            more(0, "b"),
+            close(0),
             open(1, Part::text("C")),
             Event::Grow { block: 1, by: Growth::Citation(cited) },
-            Event::Logprobs { choice: 0, tokens: json!([{"token": "C", "logprob": -0.5, "top_logprobs": []}]) },
+            Event::Logprobs {
+                choice: 0,
+                tokens: json!([{"token": "C", "logprob": -0.5, "top_logprobs": []}]),
+            },
             close(1),
         ],
         Stop::End,
         Conversation::default(),
     );
-    assert_eq!(kinds, [
-        "output_item.added",
-        "content_part.added", "output_text.delta", "output_text.delta", "output_text.done", "content_part.done",
-        "content_part.added", "output_text.delta", "output_text.annotation.added", "output_text.delta",
-        "output_text.done", "content_part.done",
-        "output_item.done",
-    ]);
-    assert_eq!(response["output"], json!([{
-        "type": "message", "id": "msg_turnout_abc123_0", "role": "assistant", "status": "completed",
-        "content": [
-            {"type": "output_text", "text": "Ab", "annotations": [], "logprobs": []},
-            {"type": "output_text", "text": "C", "annotations": [{
-                "type": "url_citation", "start_index": 0, "end_index": 1, "url": "https://a.test", "title": "https://a.test",
-            }], "logprobs": [{"token": "C", "logprob": -0.5, "top_logprobs": []}]},
-        ],
-    }]));
+    assert_eq!(
+        kinds,
+        [
+            "output_item.added",
+            "content_part.added",
+            "output_text.delta",
+            "output_text.delta",
+            "output_text.done",
+            "content_part.done",
+            "content_part.added",
+            "output_text.delta",
+            "output_text.annotation.added",
+            "output_text.delta",
+            "output_text.done",
+            "content_part.done",
+            "output_item.done",
+        ]
+    );
+    assert_eq!(
+        response["output"],
+        json!([{
+            "type": "message", "id": "msg_turnout_abc123_0", "role": "assistant", "status": "completed",
+            "content": [
+                {"type": "output_text", "text": "Ab", "annotations": [], "logprobs": []},
+                {"type": "output_text", "text": "C", "annotations": [{
+                    "type": "url_citation", "start_index": 0, "end_index": 1, "url": "https://a.test", "title": "https://a.test",
+                }], "logprobs": [{"token": "C", "logprob": -0.5, "top_logprobs": []}]},
+            ],
+        }])
+    );
     assert_eq!(response["id"], "resp_chatcmpl-1");
     assert_eq!((&response["created_at"], &response["model"]), (&json!(7), &json!("m")));
-    assert_eq!(response["usage"], json!({
-        "input_tokens": 8, "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0},
-        "output_tokens": 2, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 10,
-    }));
+    assert_eq!(
+        response["usage"],
+        json!({
+            "input_tokens": 8, "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0},
+            "output_tokens": 2, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 10,
+        })
+    );
 }
 
 #[test]
@@ -126,23 +149,39 @@ fn thoughts_are_told_as_summaries_with_their_seal() {
     let made = seal(Dialect::Anthropic, "sig");
     let (kinds, response) = told(
         vec![
-            open(0, thought(None)), more(0, "Hm"),
-            Event::Grow { block: 0, by: Growth::Seal(made.clone()) }, close(0),
-            open(1, thought(Some(Seal { is_redacted: true, ..made.clone() }))), close(1),
-            open(2, Part::text("")), more(2, "A"), close(2),
+            open(0, thought(None)),
+            more(0, "Hm"),
+            Event::Grow { block: 0, by: Growth::Seal(made.clone()) },
+            close(0),
+            open(1, thought(Some(Seal { is_redacted: true, ..made.clone() }))),
+            close(1),
+            open(2, Part::text("")),
+            more(2, "A"),
+            close(2),
         ],
         Stop::End,
         Conversation::default(),
     );
-    assert_eq!(kinds[..8], [
-        "output_item.added", "reasoning_summary_part.added", "reasoning_summary_text.delta",
-        "reasoning_summary_text.done", "reasoning_summary_part.done", "output_item.done",
-        "output_item.added", "output_item.done",
-    ]);
-    assert_eq!(response["output"][0], json!({
-        "type": "reasoning", "id": "rs_turnout_abc123_0", "summary": [{"type": "summary_text", "text": "Hm"}],
-        "encrypted_content": "turnout.anthropic.s.sig",
-    }));
+    assert_eq!(
+        kinds[..8],
+        [
+            "output_item.added",
+            "reasoning_summary_part.added",
+            "reasoning_summary_text.delta",
+            "reasoning_summary_text.done",
+            "reasoning_summary_part.done",
+            "output_item.done",
+            "output_item.added",
+            "output_item.done",
+        ]
+    );
+    assert_eq!(
+        response["output"][0],
+        json!({
+            "type": "reasoning", "id": "rs_turnout_abc123_0", "summary": [{"type": "summary_text", "text": "Hm"}],
+            "encrypted_content": "turnout.anthropic.s.sig",
+        })
+    );
     assert_eq!(response["output"][1]["encrypted_content"], "turnout.anthropic.r.sig");
 }
 
@@ -150,24 +189,35 @@ fn thoughts_are_told_as_summaries_with_their_seal() {
 fn calls_pass_in_fragments_even_where_they_overlap() {
     let (kinds, response) = told(
         vec![
-            open(0, Part::text("")), more(0, "See"),
-            open(1, call("c1", "f", Some(seal(Dialect::Gemini, "sig")))), arguments(1, "{\"a\""),
+            open(0, Part::text("")),
+            more(0, "See"),
+            open(1, call("c1", "f", Some(seal(Dialect::Gemini, "sig")))),
+            arguments(1, "{\"a\""),
             open(2, call("c2", "g", None)),
-            more(0, "."), arguments(2, "{}"), arguments(1, ":1}"),
-            close(1), close(0), close(2),
-            open(3, call("c3", "h", None)), close(3),
+            more(0, "."),
+            arguments(2, "{}"),
+            arguments(1, ":1}"),
+            close(1),
+            close(0),
+            close(2),
+            open(3, call("c3", "h", None)),
+            close(3),
         ],
         Stop::ToolCalls,
         Conversation::default(),
     );
     assert_eq!(kinds.iter().filter(|kind| *kind == "function_call_arguments.delta").count(), 4);
-    let items: Vec<&str> = response["output"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
+    let items: Vec<&str> =
+        response["output"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
     assert_eq!(items, ["message", "reasoning", "function_call", "function_call", "function_call"]);
     assert_eq!(response["output"][1]["encrypted_content"], "turnout.gemini.s.sig");
-    assert_eq!(response["output"][2], json!({
-        "type": "function_call", "id": "fc_turnout_abc123_2", "call_id": "c1", "name": "f", "arguments": "{\"a\":1}",
-        "status": "completed",
-    }));
+    assert_eq!(
+        response["output"][2],
+        json!({
+            "type": "function_call", "id": "fc_turnout_abc123_2", "call_id": "c1", "name": "f", "arguments": "{\"a\":1}",
+            "status": "completed",
+        })
+    );
     // No arguments are an empty object.
     assert_eq!(response["output"][4]["arguments"], "{}");
 }
@@ -191,8 +241,14 @@ fn free_text_is_unwrapped() {
         assert_eq!(response["output"][0]["input"], input);
     }
     // Where it has, it passes as it is.
-    let native = Part::ToolCall(ToolCall { id: "c".to_owned(), name: "sql".to_owned(), is_custom: true, ..ToolCall::default() });
-    let (kinds, response) = told(vec![open(0, native), arguments(0, "SE"), arguments(0, "LECT"), close(0)], Stop::ToolCalls, to);
+    let native = Part::ToolCall(ToolCall {
+        id: "c".to_owned(),
+        name: "sql".to_owned(),
+        is_custom: true,
+        ..ToolCall::default()
+    });
+    let (kinds, response) =
+        told(vec![open(0, native), arguments(0, "SE"), arguments(0, "LECT"), close(0)], Stop::ToolCalls, to);
     assert_eq!(kinds.iter().filter(|kind| *kind == "custom_tool_call_input.delta").count(), 2);
     assert_eq!(response["output"][0]["input"], "SELECT");
 }
@@ -229,7 +285,10 @@ fn pings_are_comments_and_other_choices_are_left_out() {
     events.extend(ends(Stop::End));
     let response = order::check(&stream_of(&events, reply_to(Conversation::default())), "pings");
     assert_eq!(response["output"][0]["content"][0]["text"], "A");
-    assert_eq!((response["status"].as_str(), response["output"].as_array().map(Vec::len)), (Some("completed"), Some(1)));
+    assert_eq!(
+        (response["status"].as_str(), response["output"].as_array().map(Vec::len)),
+        (Some("completed"), Some(1))
+    );
 }
 
 #[test]
@@ -254,12 +313,22 @@ fn errors_in_mid_stream_are_told_and_nothing_after_them() {
     for (failure, code, in_response) in [
         (failed(529, Some("overloaded_error"), None), json!("overloaded_error"), "server_error"),
         (failed(429, Some("RESOURCE_EXHAUSTED"), None), json!("RESOURCE_EXHAUSTED"), "rate_limit_exceeded"),
-        (failed(400, None, Some("context_length_exceeded")), json!("context_length_exceeded"), "context_length_exceeded"),
+        (
+            failed(400, None, Some("context_length_exceeded")),
+            json!("context_length_exceeded"),
+            "context_length_exceeded",
+        ),
         (failed(500, Some("server_error"), None), json!(null), "server_error"),
     ] {
         let events = [
-            start(), open(0, Part::text("")), more(0, "A"), close(0), open(1, call("c", "f", None)),
-            Event::Failed(failure), more(1, "B"), Event::End,
+            start(),
+            open(0, Part::text("")),
+            more(0, "A"),
+            close(0),
+            open(1, call("c", "f", None)),
+            Event::Failed(failure),
+            more(1, "B"),
+            Event::End,
         ];
         let payloads = stream_of(&events, reply_to(Conversation::default()));
         let response = order::check(&payloads, "an error");
@@ -282,8 +351,19 @@ fn the_request_comes_back() {
     let events = [Event::Start { id: None, model: None, created: None }, Event::End];
     let response = order::check(&stream_of(&events, reply_to(to)), "an echo");
     for name in [
-        "instructions", "temperature", "top_p", "max_output_tokens", "parallel_tool_calls", "metadata", "user", "model",
-        "reasoning", "truncation", "tools", "tool_choice", "store",
+        "instructions",
+        "temperature",
+        "top_p",
+        "max_output_tokens",
+        "parallel_tool_calls",
+        "metadata",
+        "user",
+        "model",
+        "reasoning",
+        "truncation",
+        "tools",
+        "tool_choice",
+        "store",
     ] {
         assert_eq!(response[name], asked[name], "{name}");
     }
@@ -305,8 +385,10 @@ fn what_is_told_late_is_told_once() {
     let call = json!({"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}"});
     let output = json!([thought, message, call]);
     let done = |index: usize| json!({"type": "response.output_item.done", "output_index": index, "item": output[index]});
-    let completed = json!({"type": "response.completed", "response": {"status": "completed", "output": output}});
-    let expected = responses::decode_answer(completed["response"].to_string().as_bytes()).expect("an answer").choices;
+    let completed =
+        json!({"type": "response.completed", "response": {"status": "completed", "output": output}});
+    let expected =
+        responses::decode_answer(completed["response"].to_string().as_bytes()).expect("an answer").choices;
     let delta = |kind: &str, index: usize, more: Value| {
         let mut event = json!({"type": format!("response.{kind}"), "output_index": index});
         event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -316,22 +398,50 @@ fn what_is_told_late_is_told_once() {
         vec![],
         vec![done(0), done(1), done(2)],
         vec![
-            delta("reasoning_summary_text.delta", 0, json!({"summary_index": 0, "item_id": "rs_1", "delta": "One"})),
-            delta("reasoning_summary_text.done", 0, json!({"summary_index": 1, "item_id": "rs_1", "text": "Two"})),
+            delta(
+                "reasoning_summary_text.delta",
+                0,
+                json!({"summary_index": 0, "item_id": "rs_1", "delta": "One"}),
+            ),
+            delta(
+                "reasoning_summary_text.done",
+                0,
+                json!({"summary_index": 1, "item_id": "rs_1", "text": "Two"}),
+            ),
             done(0),
             delta("output_text.delta", 1, json!({"content_index": 0, "delta": "Hi"})),
             delta("refusal.done", 1, json!({"content_index": 1, "refusal": "No."})),
             done(1),
-            delta("output_item.added", 2, json!({"item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": ""}})),
+            delta(
+                "output_item.added",
+                2,
+                json!({"item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": ""}}),
+            ),
             delta("function_call_arguments.done", 2, json!({"arguments": "{}"})),
             done(2),
         ],
         vec![
-            delta("reasoning_summary_text.done", 0, json!({"summary_index": 0, "item_id": "rs_1", "text": "One"})),
-            delta("reasoning_summary_text.delta", 0, json!({"summary_index": 1, "item_id": "rs_1", "delta": "Two"})),
+            delta(
+                "reasoning_summary_text.done",
+                0,
+                json!({"summary_index": 0, "item_id": "rs_1", "text": "One"}),
+            ),
+            delta(
+                "reasoning_summary_text.delta",
+                0,
+                json!({"summary_index": 1, "item_id": "rs_1", "delta": "Two"}),
+            ),
             done(0),
-            delta("output_text.annotation.added", 1, json!({"content_index": 0, "annotation": message["content"][0]["annotations"][0]})),
-            delta("output_text.done", 1, json!({"content_index": 0, "text": "Hi", "logprobs": [{"token": "Hi", "logprob": -1.0}]})),
+            delta(
+                "output_text.annotation.added",
+                1,
+                json!({"content_index": 0, "annotation": message["content"][0]["annotations"][0]}),
+            ),
+            delta(
+                "output_text.done",
+                1,
+                json!({"content_index": 0, "text": "Hi", "logprobs": [{"token": "Hi", "logprob": -1.0}]}),
+            ),
             done(1),
             delta("output_item.added", 2, json!({"item": call})),
             done(2),
@@ -348,10 +458,30 @@ fn what_is_told_late_is_told_once() {
 #[test]
 fn failures_are_read() {
     for (payload, status, code, message) in [
-        (json!({"type": "error", "code": "rate_limit_exceeded", "message": "Slow down.", "param": null}), 429, Some("rate_limit_exceeded"), "Slow down."),
-        (json!({"type": "error", "error": {"type": "insufficient_quota", "code": "insufficient_quota", "message": "Pay."}}), 429, Some("insufficient_quota"), "Pay."),
-        (json!({"type": "response.failed", "response": {"status": "failed", "error": {"code": "server_error", "message": "Oh."}}}), 500, Some("server_error"), "Oh."),
-        (json!({"type": "response.failed", "response": {"status": "failed", "error": {"code": "context_length_exceeded", "message": "Long."}}}), 400, Some("context_length_exceeded"), "Long."),
+        (
+            json!({"type": "error", "code": "rate_limit_exceeded", "message": "Slow down.", "param": null}),
+            429,
+            Some("rate_limit_exceeded"),
+            "Slow down.",
+        ),
+        (
+            json!({"type": "error", "error": {"type": "insufficient_quota", "code": "insufficient_quota", "message": "Pay."}}),
+            429,
+            Some("insufficient_quota"),
+            "Pay.",
+        ),
+        (
+            json!({"type": "response.failed", "response": {"status": "failed", "error": {"code": "server_error", "message": "Oh."}}}),
+            500,
+            Some("server_error"),
+            "Oh.",
+        ),
+        (
+            json!({"type": "response.failed", "response": {"status": "failed", "error": {"code": "context_length_exceeded", "message": "Long."}}}),
+            400,
+            Some("context_length_exceeded"),
+            "Long.",
+        ),
         (json!({"type": "response.failed", "response": {}}), 500, None, ""),
         (json!({"error": {"message": "Busy.", "code": 503}}), 503, Some("503"), "Busy."),
     ] {
@@ -366,7 +496,10 @@ fn failures_are_read() {
             continue;
         }
         let [Event::Failed(failure)] = events.as_slice() else { panic!("{events:?}") };
-        assert_eq!((failure.status, failure.code.as_deref(), failure.message.as_str()), (status, code, message));
+        assert_eq!(
+            (failure.status, failure.code.as_deref(), failure.message.as_str()),
+            (status, code, message)
+        );
     }
 }
 

@@ -17,6 +17,7 @@ mod corpus;
 mod decision;
 mod demo;
 mod dialect_openai;
+mod dialect_responses;
 mod ending;
 mod endpoint;
 mod exchange;

@@ -5,6 +5,9 @@
 //! clients rely on it; that takes memory, not time. The one thing that waits is the input of a tool that takes free text,
 //! where the upstream gives it inside JSON: its text is not known before the JSON is whole.
 
+mod close;
+mod grow;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -15,8 +18,8 @@ use super::error;
 use super::output::{self, End};
 use super::reply::{Form, Ids, sealed};
 use crate::dialect::ReplyTo;
-use crate::dialect::answer::{Event, Failure, Growth, Stop};
-use crate::dialect::conversation::{Citation, Part, Thought, ToolCall};
+use crate::dialect::answer::{Event, Failure, Stop};
+use crate::dialect::conversation::{Part, Thought, ToolCall};
 use crate::usage::Usage;
 
 /// Writes a stream.
@@ -69,22 +72,6 @@ impl Content {
             output::output_text(&self.text, &self.annotations, &self.logprobs)
         }
     }
-}
-
-/// The event of which there are many; its members are written in this order.
-#[derive(Serialize)]
-struct Delta<'a> {
-    r#type: &'a str,
-    sequence_number: u64,
-    item_id: &'a str,
-    output_index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary_index: Option<usize>,
-    delta: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<&'a [Value]>,
 }
 
 impl Encoder {
@@ -175,8 +162,8 @@ impl Encoder {
                 self.blocks.insert(block, place);
             }
             part => {
-                let id = self.ids.item("ig");
-                if let Some(item) = output::own_item(part, &id) {
+                if let Some(mut item) = output::own_item(part) {
+                    self.ids.name(&mut item);
                     let place = self.add(Item::Done(item.clone()), &item, out);
                     self.item_done(place.item, item, out);
                 }
@@ -253,201 +240,6 @@ impl Encoder {
         let place = self.add(item, &json, out);
         self.grow_text(place, &call.arguments, out);
         place
-    }
-
-    fn grow(&mut self, place: Place, by: &Growth, out: &mut Vec<u8>) {
-        match by {
-            Growth::Text(text) | Growth::Arguments(text) => self.grow_text(place, text, out),
-            Growth::Citation(citation) => self.cite(place, citation, out),
-            Growth::Seal(by) => {
-                // That of a call comes with its beginning: it stands before it.
-                if let Some(Item::Thought { seal, .. }) = self.items.get_mut(place.item) {
-                    *seal = Some(sealed(by));
-                }
-            }
-        }
-    }
-
-    fn grow_text(&mut self, place: Place, delta: &str, out: &mut Vec<u8>) {
-        if delta.is_empty() {
-            return;
-        }
-        if let Some(Item::Thought { id, text, .. }) = self.items.get(place.item)
-            && text.is_empty()
-        {
-            let part = summary(id, place.item, "part", output::summary_text(""));
-            self.emit("response.reasoning_summary_part.added", part, out);
-        }
-        self.delta(place, delta, &[], out);
-        match self.items.get_mut(place.item) {
-            Some(Item::Message { contents, .. }) => {
-                if let Some(content) = contents.get_mut(place.content) {
-                    content.text.push_str(delta);
-                }
-            }
-            Some(Item::Thought { text, .. }) => text.push_str(delta),
-            Some(Item::Call { arguments, .. }) => arguments.push_str(delta),
-            Some(Item::Done(_)) | None => {}
-        }
-    }
-
-    /// Tells a fragment.
-    fn delta(&mut self, place: Place, delta: &str, logprobs: &[Value], out: &mut Vec<u8>) {
-        let (kind, id, content, summary, logprobs) = match self.items.get(place.item) {
-            Some(Item::Message { id, contents }) => {
-                let is_refusal = contents.get(place.content).is_some_and(|content| content.is_refusal);
-                if is_refusal {
-                    ("response.refusal.delta", id, Some(place.content), None, None)
-                } else {
-                    ("response.output_text.delta", id, Some(place.content), None, Some(logprobs))
-                }
-            }
-            Some(Item::Thought { id, .. }) => {
-                ("response.reasoning_summary_text.delta", id, None, Some(0), None)
-            }
-            Some(Item::Call { id, form, .. }) => match form {
-                Form::Function => ("response.function_call_arguments.delta", id, None, None, None),
-                Form::Custom => ("response.custom_tool_call_input.delta", id, None, None, None),
-                Form::Unwrapped => return,
-            },
-            Some(Item::Done(_)) | None => return,
-        };
-        let event = Delta {
-            r#type: kind,
-            sequence_number: self.sequence,
-            item_id: id,
-            output_index: place.item,
-            content_index: content,
-            summary_index: summary,
-            delta,
-            logprobs,
-        };
-        write(kind, &event, out);
-        self.sequence += 1;
-    }
-
-    fn cite(&mut self, place: Place, citation: &Citation, out: &mut Vec<u8>) {
-        let Some(Item::Message { id, contents }) = self.items.get_mut(place.item) else { return };
-        let Some(content) = contents.get_mut(place.content) else { return };
-        let Some(annotation) = output::annotation(citation, content.text.chars().count()) else { return };
-        let told = json!({
-            "item_id": id,
-            "output_index": place.item,
-            "content_index": place.content,
-            "annotation_index": content.annotations.len(),
-            "annotation": annotation,
-        });
-        content.annotations.push(annotation);
-        self.emit("response.output_text.annotation.added", told, out);
-    }
-
-    /// Likelihoods ride on the deltas, but come after the text that they are of: a delta without text tells them.
-    fn logprobs(&mut self, tokens: &Value, out: &mut Vec<u8>) {
-        let tokens = tokens.as_array().map(Vec::as_slice).unwrap_or_default();
-        let is_text = |place: &&Place| match self.items.get(place.item) {
-            Some(Item::Message { contents, .. }) => {
-                contents.get(place.content).is_some_and(|content| !content.is_refusal)
-            }
-            _ => false,
-        };
-        let Some(place) = self.blocks.values().rev().find(is_text).copied() else { return };
-        self.delta(place, "", tokens, out);
-        if let Some(Item::Message { contents, .. }) = self.items.get_mut(place.item)
-            && let Some(content) = contents.get_mut(place.content)
-        {
-            content.logprobs.extend_from_slice(tokens);
-        }
-    }
-
-    fn close(&mut self, place: Place, out: &mut Vec<u8>) {
-        match self.items.get_mut(place.item) {
-            Some(Item::Message { .. }) => self.close_content(place, out),
-            Some(Item::Thought { id, text, seal }) => {
-                let (id, text, seal) = (std::mem::take(id), std::mem::take(text), seal.take());
-                if !text.is_empty() {
-                    let done = summary(&id, place.item, "text", text.as_str().into());
-                    self.emit("response.reasoning_summary_text.done", done, out);
-                    let done = summary(&id, place.item, "part", output::summary_text(&text));
-                    self.emit("response.reasoning_summary_part.done", done, out);
-                }
-                self.item_done(place.item, output::reasoning(&id, &text, seal.as_deref()), out);
-            }
-            Some(Item::Call { .. }) => self.close_call(place, out),
-            Some(Item::Done(_)) | None => {}
-        }
-    }
-
-    fn close_content(&mut self, place: Place, out: &mut Vec<u8>) {
-        let Some(Item::Message { id, contents }) = self.items.get_mut(place.item) else { return };
-        let Some(content) = contents.get_mut(place.content) else { return };
-        content.is_done = true;
-        let told = |name: &str, value: Value| json!({"item_id": id, "output_index": place.item, "content_index": place.content, name: value});
-        let (kind, mut done) = if content.is_refusal {
-            ("response.refusal.done", told("refusal", content.text.as_str().into()))
-        } else {
-            ("response.output_text.done", told("text", content.text.as_str().into()))
-        };
-        if let (false, Some(done)) = (content.is_refusal, done.as_object_mut()) {
-            done.insert("logprobs".to_owned(), content.logprobs.clone().into());
-        }
-        let part = told("part", content.json());
-        self.emit(kind, done, out);
-        self.emit("response.content_part.done", part, out);
-    }
-
-    fn close_call(&mut self, place: Place, out: &mut Vec<u8>) {
-        let Some(Item::Call { id, call_id, name, form, arguments }) = self.items.get_mut(place.item) else {
-            return;
-        };
-        let whole = form.arguments(arguments);
-        let names = [call_id.as_str(), name.as_str()];
-        let item = output::call(id, "completed", form.is_custom(), names, &whole);
-        let told =
-            |field: &str, value: &str| json!({"item_id": id, "output_index": place.item, field: value});
-        let (delta, kind, mut done) = if form.is_custom() {
-            (
-                "response.custom_tool_call_input.delta",
-                "response.custom_tool_call_input.done",
-                told("input", &whole),
-            )
-        } else {
-            (
-                "response.function_call_arguments.delta",
-                "response.function_call_arguments.done",
-                told("arguments", &whole),
-            )
-        };
-        // What was not told in fragments: what had to wait, and that there are no arguments.
-        let late = (*form == Form::Unwrapped || arguments.is_empty()) && !whole.is_empty();
-        let late = late.then(|| told("delta", &whole));
-        if let (false, Some(done)) = (form.is_custom(), done.as_object_mut()) {
-            done.insert("name".to_owned(), name.as_str().into());
-        }
-        if let Some(late) = late {
-            self.emit(delta, late, out);
-        }
-        self.emit(kind, done, out);
-        self.item_done(place.item, item, out);
-    }
-
-    /// Completes messages to which nothing can be added: all but the last item, and that too where the answer ends so.
-    fn settle(&mut self, ends: Option<&str>, out: &mut Vec<u8>) {
-        let last = self.items.len().saturating_sub(1);
-        for index in 0..self.items.len() {
-            let Some(Item::Message { id, contents }) = self.items.get(index) else { continue };
-            if contents.iter().all(|content| content.is_done) && (index != last || ends.is_some()) {
-                let status = if index == last { ends.unwrap_or("completed") } else { "completed" };
-                let item = output::message(id, status, contents.iter().map(Content::json).collect());
-                self.item_done(index, item, out);
-            }
-        }
-    }
-
-    fn item_done(&mut self, index: usize, item: Value, out: &mut Vec<u8>) {
-        self.emit("response.output_item.done", json!({"output_index": index, "item": item}), out);
-        if let Some(place) = self.items.get_mut(index) {
-            *place = Item::Done(item);
-        }
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {

@@ -6,7 +6,7 @@ use super::tools;
 use super::write::text_json;
 use crate::dialect::Dialect;
 use crate::dialect::answer::Stop;
-use crate::dialect::conversation::{Citation, Conversation, Part};
+use crate::dialect::conversation::{Citation, Conversation, Part, Source};
 use crate::usage::Usage;
 
 /// A message.
@@ -49,12 +49,11 @@ pub(super) fn call(id: &str, status: &str, is_custom: bool, names: [&str; 2], ar
 }
 
 /// An item of this dialect's own, or a picture that the model made; `None` where this dialect has no such item.
-pub(super) fn own_item(part: &Part, id: &str) -> Option<Value> {
-    use crate::dialect::conversation::Source;
+pub(super) fn own_item(part: &Part) -> Option<Value> {
     match part {
-        Part::Own { dialect: Dialect::Responses, json } => Some(json.clone()),
+        Part::Own { dialect: Dialect::Responses, json } if json.is_object() => Some(json.clone()),
         Part::Image { source: Source::Base64 { data, .. }, .. } => {
-            Some(json!({"type": "image_generation_call", "id": id, "status": "completed", "result": data}))
+            Some(json!({"type": "image_generation_call", "status": "completed", "result": data}))
         }
         _ => None,
     }

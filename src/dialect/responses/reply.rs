@@ -45,6 +45,13 @@ impl Ids {
         id
     }
 
+    /// Gives an item of another kind its id, unless it has one.
+    pub(super) fn name(&mut self, item: &mut Value) {
+        if let Some(item) = item.as_object_mut().filter(|item| !item.contains_key("id")) {
+            item.insert("id".to_owned(), self.item("item").into());
+        }
+    }
+
     /// Of a thought: the one that it has where it is this dialect's.
     pub(super) fn thought(&mut self, thought: &Thought) -> String {
         match &thought.id {
@@ -175,9 +182,9 @@ impl Writer<'_> {
                 self.items.push(output::call(&id, "completed", form.is_custom(), names, &arguments));
             }
             part => {
-                let id = self.ids.item("ig");
-                if let Some(item) = output::own_item(part, &id) {
+                if let Some(mut item) = output::own_item(part) {
                     self.flush("completed");
+                    self.ids.name(&mut item);
                     self.items.push(item);
                 }
             }

@@ -16,6 +16,7 @@ mod condition;
 mod corpus;
 mod decision;
 mod demo;
+mod dialect_anthropic;
 mod endpoint;
 mod gateway;
 mod identity;

@@ -23,13 +23,8 @@ const PROVIDERS: [&str; 8] = [
     "perplexity",
 ];
 
-<<<<<<< HEAD
 /// All recordings of these providers whose names end so, by name; none where the corpus is absent, which is said.
 fn recordings_of(providers: &[&str], ending: &str) -> Vec<(PathBuf, String)> {
-=======
-/// The recordings whose names end so, by name; none where the corpus is absent, which is said.
-pub(crate) fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
->>>>>>> d-openai
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // A work tree of its own may lie one folder deeper than the project does.
     let Some(corpus) = ["../shared/corpus", "../../shared/corpus"]
@@ -60,7 +55,7 @@ fn is_of_responses(text: &str) -> bool {
 }
 
 /// The recordings of Chat Completions.
-fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
     recordings_of(&PROVIDERS, ending).into_iter().filter(|(_, text)| !is_of_responses(text)).collect()
 }
 

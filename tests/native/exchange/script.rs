@@ -59,45 +59,12 @@ struct Player {
     holders: Vec<Rc<str>>,
     policy: Policy,
     streamed: bool,
-<<<<<<< HEAD
     now: u64,
     circuits: Circuits,
     exchange: Exchange,
     step: Step,
     /// Notes that the script has not told yet.
     notes: Vec<String>,
-=======
-}
-
-/// Streamed calls over these targets, with default settings.
-pub(super) fn stream(plan: &str) -> Setup {
-    let plan = plan.split_whitespace().map(Rc::from).collect();
-    Setup { plan, holders: Vec::new(), policy: Policy::default(), streamed: true }
-}
-
-/// The same, not streamed.
-pub(super) fn whole(plan: &str) -> Setup {
-    Setup { streamed: false, ..stream(plan) }
-}
-
-impl Setup {
-    pub(super) fn with(mut self, set: impl FnOnce(&mut Policy)) -> Setup {
-        set(&mut self.policy);
-        self
-    }
-
-    /// With these beyond the plan, which may hold what a call builds upon.
-    pub(super) fn holding(mut self, holders: &str) -> Setup {
-        self.holders = holders.split_whitespace().map(Rc::from).collect();
-        self
-    }
-
-    pub(super) fn on(self, set: impl FnOnce(&mut Triggers)) -> Setup {
-        let mut triggers = Triggers::default();
-        set(&mut triggers);
-        self.with(|policy| policy.on = Rc::new(triggers))
-    }
->>>>>>> relay4
 }
 
 /// When scripts begin: some day in 2025.
@@ -113,12 +80,17 @@ impl Player {
             other => panic!("{name}: {other:?} is no kind of call"),
         };
         let mut policy = Policy::default();
+        let mut holders = Vec::new();
         for part in parts {
-            set(&mut policy, part);
+            match part.strip_prefix("holding ") {
+                Some(names) => holders = names.split_whitespace().map(Rc::from).collect(),
+                None => set(&mut policy, part),
+            }
         }
         Player {
             name,
             plan: targets.map(Rc::from).collect(),
+            holders,
             policy,
             streamed,
             now: BEGINNING,
@@ -155,16 +127,10 @@ impl Player {
         let what = what.trim();
         self.now += after.trim().parse::<u64>().expect("milliseconds");
         if what == "start" {
-<<<<<<< HEAD
             self.all_notes_told();
             let (plan, policy) = (self.plan.clone(), self.policy.clone());
-            self.exchange = Exchange::new(plan, policy, self.streamed, self.now, self.now);
-=======
-            self.all_notes_said();
-            let Setup { plan, holders, policy, streamed } = &self.setup;
-            self.exchange = Exchange::new(plan.clone(), policy.clone(), *streamed, self.now, self.now)
-                .holding(holders.clone());
->>>>>>> relay4
+            self.exchange = Exchange::new(plan, policy, self.streamed, self.now, self.now)
+                .holding(self.holders.clone());
             let step = self.exchange.start(self.now, &mut self.circuits);
             self.notes = self.exchange.notes().to_vec();
             return step;

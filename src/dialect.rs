@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod conversation;
+mod custom;
 pub mod loss;
 pub mod translate;
 

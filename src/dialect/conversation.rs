@@ -21,6 +21,8 @@ pub struct Conversation {
     pub turns: Vec<Turn>,
     /// What the model may call.
     pub tools: Vec<Tool>,
+    /// The caller declared them as `functions`, OpenAI's form before tools, and reads the answer's call in `function_call`.
+    pub legacy_functions: bool,
     /// Which of them it may or must.
     pub tool_choice: Option<ToolChoice>,
     /// `false`: at most one call a turn.

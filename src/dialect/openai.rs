@@ -1,20 +1,42 @@
 //! Chat Completions, from and to the neutral conversation.
-
-use std::rc::Rc;
+//!
+//! In scope: OpenAI's own form, and what the many who speak the dialect add to it or leave out: where they put thoughts
+//! ([`thoughts`]), signatures ([`calls`]) and citations ([`citations`]), how they cut a stream into chunks ([`decoder`]).
+//! Out of scope: which downstream refuses which field. The encoder knows a model's name alone ([`model`]).
 
 use super::ReplyTo;
-use super::answer::{Answer, Event, Failure, Malformed};
+use super::answer::{Answer, Failure, Malformed};
 use super::conversation::Conversation;
 use super::loss::Losses;
 use crate::error::Error;
+
+mod answer;
+mod blocks;
+mod calls;
+mod citations;
+mod decoder;
+mod encoder;
+mod error;
+mod fields;
+mod history;
+mod messages;
+mod model;
+mod parts;
+mod request;
+mod thoughts;
+mod tools;
+mod words;
+mod write;
+
+pub use self::decoder::Decoder;
+pub use self::encoder::Encoder;
 
 /// Reads a request.
 ///
 /// # Errors
 /// A 400 that names the field.
 pub fn decode_request(body: &[u8]) -> Result<Conversation, Error> {
-    let _ = body;
-    todo!()
+    request::decode(body)
 }
 
 /// Writes a request for `model`.
@@ -26,8 +48,7 @@ pub fn encode_request(
     model: &str,
     losses: &mut Losses,
 ) -> Result<Vec<u8>, Error> {
-    let _ = (conversation, model, losses);
-    todo!()
+    write::encode(conversation, model, losses)
 }
 
 /// Reads a whole answer.
@@ -35,71 +56,20 @@ pub fn encode_request(
 /// # Errors
 /// Where it is none of this dialect.
 pub fn decode_answer(body: &[u8]) -> Result<Answer, Malformed> {
-    let _ = body;
-    todo!()
+    answer::decode(body)
 }
 
 /// Writes a whole answer.
 pub fn encode_answer(answer: &Answer, to: &ReplyTo) -> Vec<u8> {
-    let _ = (answer, to);
-    todo!()
+    answer::encode(answer, to)
 }
 
 /// Reads the body of an error.
 pub fn decode_error(status: u16, body: &[u8]) -> Failure {
-    let _ = (status, body);
-    todo!()
+    error::decode(status, body)
 }
 
 /// Writes the body of an error.
 pub fn encode_error(failure: &Failure) -> String {
-    let _ = failure;
-    todo!()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct Decoder {}
-
-impl Decoder {
-    /// At the beginning of a stream.
-    pub fn new() -> Decoder {
-        Decoder::default()
-    }
-
-    /// Takes one server-sent event and appends what it says.
-    ///
-    /// # Errors
-    /// Where it is none of this dialect.
-    pub fn push(&mut self, name: &[u8], data: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let _ = (name, data, out);
-        todo!()
-    }
-
-    /// Takes the end of the stream.
-    ///
-    /// # Errors
-    /// Where it had not come to its end.
-    pub fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let _ = out;
-        todo!()
-    }
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub struct Encoder {}
-
-impl Encoder {
-    /// At the beginning of a stream.
-    pub fn new(to: Rc<ReplyTo>) -> Encoder {
-        let _ = to;
-        todo!()
-    }
-
-    /// Appends the bytes that tell an event.
-    pub fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
-        let _ = (event, out);
-        todo!()
-    }
+    error::encode(failure)
 }

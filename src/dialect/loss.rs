@@ -111,7 +111,7 @@ pub const TABLE: &[Row] = &[
     Row { feature: Feature::Verbosity, name: "`verbosity`", fates: [C, D, C, D], why: "the model chooses by itself" },
     Row { feature: Feature::ServiceTier, name: "`service_tier`", fates: [D, D, D, D], why: "another provider has other queues" },
     Row { feature: Feature::SpokenAnswer, name: "a spoken answer", fates: [C, R, R, R], why: "there would be nothing to hear" },
-    Row { feature: Feature::StoredState, name: "state that the provider keeps (`previous_response_id`, `conversation`, `background`, `prompt`)", fates: [R, R, C, R], why: "the model would not know what went before" },
+    Row { feature: Feature::StoredState, name: "state that the provider keeps (`previous_response_id`, `conversation`, `background`, `prompt`, `item_reference`)", fates: [R, R, C, R], why: "the model would not know what went before" },
     Row { feature: Feature::OwnField, name: "a field of the caller's own dialect", fates: [D, D, D, D], why: "no other dialect has it" },
     Row { feature: Feature::SamplingAsAsked, name: "`temperature`, `top_p` or `top_k` as asked", fates: [D, D, D, D], why: "the model takes it otherwise, or not at all" },
     Row { feature: Feature::ThinkingAsAsked, name: "how much to think, as asked", fates: [D, D, D, D], why: "the model is told otherwise, or not at all" },
@@ -183,9 +183,12 @@ pub fn own_field(name: &str, value: &Value, losses: &mut Losses) -> Result<(), E
         return Ok(());
     }
     let feature = match name {
-        "previous_response_id" | "conversation" | "background" | "prompt" | "cachedContent" => {
-            Feature::StoredState
-        }
+        "previous_response_id"
+        | "conversation"
+        | "background"
+        | "prompt"
+        | "item_reference"
+        | "cachedContent" => Feature::StoredState,
         "modalities" | "audio" | "responseModalities" | "speechConfig" => Feature::SpokenAnswer,
         _ => Feature::OwnField,
     };
@@ -200,7 +203,7 @@ pub fn own_field(name: &str, value: &Value, losses: &mut Losses) -> Result<(), E
 fn says_nothing(name: &str, value: &Value) -> bool {
     match name {
         // Nothing is kept, or it is the provider's affair that it is; what is in a stream or an answer beside what it says.
-        "store" | "include" | "stream_options" => true,
+        "store" | "include" | "stream_options" | "metadata" => true,
         "truncation" => value.is_null() || value == "disabled",
         "modalities" | "responseModalities" => match value {
             Value::Array(modes) => {

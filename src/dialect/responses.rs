@@ -1,20 +1,40 @@
 //! OpenAI Responses, from and to the neutral conversation.
+//!
+//! In scope: stateless use in full. State that the provider keeps (`previous_response_id`, `conversation`, `background`,
+//! `prompt`, references to items) is kept under its own name in [`Conversation::own`], for no other dialect can follow it.
+//! Items that only this dialect has (searches, MCP, patches, shells) are [`super::conversation::Part::Own`], whole: what
+//! asks for them are tools of this dialect's own, which no other one takes, so no other one ever sees such a call.
+//! Thoughts are told to callers as summaries, whoever made them: that is what clients show. Out of scope: what is stored.
 
-use std::rc::Rc;
+mod answer;
+mod content;
+mod encoder;
+mod error;
+mod fields;
+mod history;
+mod items;
+mod output;
+mod reply;
+mod request;
+mod stream;
+mod tools;
+mod write;
 
 use super::ReplyTo;
-use super::answer::{Answer, Event, Failure, Malformed};
+use super::answer::{Answer, Failure, Malformed};
 use super::conversation::Conversation;
 use super::loss::Losses;
 use crate::error::Error;
+
+pub use self::encoder::Encoder;
+pub use self::stream::Decoder;
 
 /// Reads a request.
 ///
 /// # Errors
 /// A 400 that names the field.
 pub fn decode_request(body: &[u8]) -> Result<Conversation, Error> {
-    let _ = body;
-    todo!()
+    request::decode(body)
 }
 
 /// Writes a request for `model`.
@@ -26,80 +46,28 @@ pub fn encode_request(
     model: &str,
     losses: &mut Losses,
 ) -> Result<Vec<u8>, Error> {
-    let _ = (conversation, model, losses);
-    todo!()
+    write::encode(conversation, model, losses)
 }
 
 /// Reads a whole answer.
 ///
 /// # Errors
-/// Where it is none of this dialect.
+/// Where it is none of this dialect, or says that it failed or is not there yet.
 pub fn decode_answer(body: &[u8]) -> Result<Answer, Malformed> {
-    let _ = body;
-    todo!()
+    answer::decode(body)
 }
 
 /// Writes a whole answer.
 pub fn encode_answer(answer: &Answer, to: &ReplyTo) -> Vec<u8> {
-    let _ = (answer, to);
-    todo!()
+    reply::encode(answer, to)
 }
 
 /// Reads the body of an error.
 pub fn decode_error(status: u16, body: &[u8]) -> Failure {
-    let _ = (status, body);
-    todo!()
+    error::decode(status, body)
 }
 
 /// Writes the body of an error.
 pub fn encode_error(failure: &Failure) -> String {
-    let _ = failure;
-    todo!()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct Decoder {}
-
-impl Decoder {
-    /// At the beginning of a stream.
-    pub fn new() -> Decoder {
-        Decoder::default()
-    }
-
-    /// Takes one server-sent event and appends what it says.
-    ///
-    /// # Errors
-    /// Where it is none of this dialect.
-    pub fn push(&mut self, name: &[u8], data: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let _ = (name, data, out);
-        todo!()
-    }
-
-    /// Takes the end of the stream.
-    ///
-    /// # Errors
-    /// Where it had not come to its end.
-    pub fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let _ = out;
-        todo!()
-    }
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub struct Encoder {}
-
-impl Encoder {
-    /// At the beginning of a stream.
-    pub fn new(to: Rc<ReplyTo>) -> Encoder {
-        let _ = to;
-        todo!()
-    }
-
-    /// Appends the bytes that tell an event.
-    pub fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
-        let _ = (event, out);
-        todo!()
-    }
+    error::encode(failure)
 }

@@ -17,6 +17,7 @@ mod corpus;
 mod decision;
 mod demo;
 mod dialect_gemini;
+mod dialect_responses;
 mod endpoint;
 mod gateway;
 mod identity;

@@ -16,6 +16,7 @@ mod condition;
 mod corpus;
 mod decision;
 mod demo;
+mod dialect_anthropic;
 mod dialect_gemini;
 mod dialect_responses;
 mod endpoint;

@@ -42,7 +42,7 @@ pub fn encode_answer(answer: &Answer, to: &ReplyTo) -> Vec<u8> {
     for part in &choice.parts {
         write_part(part, &mut content);
     }
-    let calls = choice.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
+    let calls = matches!(choice.parts.last(), Some(Part::ToolCall(_)));
     let refuses = choice.parts.iter().any(|part| matches!(part, Part::Refusal(_)));
     let mut counts = usage::write(&answer.usage);
     if let Some(tier @ ("standard" | "priority" | "batch")) = answer.service_tier.as_deref() {
@@ -89,8 +89,8 @@ pub(super) fn read_stop(message: &Value) -> Option<Stop> {
     })
 }
 
-/// `stop_reason` and `stop_sequence`. An end is told by what the answer holds where its provider did not: clients run
-/// tools by the reason.
+/// `stop_reason` and `stop_sequence`. Clients run tools by the reason, so that an answer which ends in a call, or refuses,
+/// says so even if its provider only says that it ended.
 pub(super) fn write_stop(stop: Option<&Stop>, calls: bool, refuses: bool) -> Map<String, Value> {
     let (reason, sequence) = match stop.unwrap_or(&Stop::End) {
         Stop::End if refuses => ("refusal", None),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{answer, error, part, usage};
 use crate::dialect::Dialect;
-use crate::dialect::answer::{Event, Growth, Malformed};
+use crate::dialect::answer::{Event, Growth, Malformed, Stop};
 use crate::dialect::conversation::{Part, ToolCall};
 use crate::usage::Usage;
 
@@ -21,6 +21,8 @@ pub struct Decoder {
     told: usize,
     /// Blocks that are open, by Anthropic's index.
     open: BTreeMap<u64, Open>,
+    /// Why it will end was said at its very beginning.
+    foretold: Option<Stop>,
     /// Why it ended was said.
     stopped: bool,
     /// It came to its end, or failed.
@@ -112,6 +114,12 @@ impl Decoder {
         }
         out.push(Event::Start { id: text("id"), model: text("model"), created: None });
         say_usage(usage::read_start(message.get("usage")), out);
+        // A call that code on Anthropic's side makes comes whole, in the message's beginning.
+        for json in message.get("content").and_then(Value::as_array).into_iter().flatten() {
+            let block = self.tell(part::read_answer(json), out);
+            out.push(Event::Close { block });
+        }
+        self.foretold = answer::read_stop(message);
         Ok(())
     }
 
@@ -193,7 +201,10 @@ impl Decoder {
 
     fn message_delta(&mut self, event: &Value, out: &mut Vec<Event>) {
         say_usage(usage::read(event.get("usage")), out);
-        let stop = event.get("delta").and_then(answer::read_stop);
+        self.stop(event.get("delta").and_then(answer::read_stop), out);
+    }
+
+    fn stop(&mut self, stop: Option<Stop>, out: &mut Vec<Event>) {
         if let (false, Some(stop)) = (self.stopped, stop) {
             self.close_all(out);
             self.stopped = true;
@@ -203,6 +214,8 @@ impl Decoder {
 
     fn end(&mut self, out: &mut Vec<Event>) {
         self.close_all(out);
+        let foretold = self.foretold.take();
+        self.stop(foretold, out);
         self.ended = true;
         out.push(Event::End);
     }

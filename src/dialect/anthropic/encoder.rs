@@ -26,6 +26,7 @@ pub struct Encoder {
     ended: bool,
     usage: Usage,
     stop: Option<Stop>,
+    /// The block that opened last calls a tool.
     calls: bool,
     refuses: bool,
     /// The index of the block that is written, or will be next.
@@ -118,7 +119,7 @@ impl Encoder {
     }
 
     fn open(&mut self, block: usize, part: &Part, out: &mut Vec<u8>) {
-        self.calls |= matches!(part, Part::ToolCall(_));
+        self.calls = matches!(part, Part::ToolCall(_));
         self.refuses |= matches!(part, Part::Refusal(_));
         let mut waiting = Waiting { block, part: part.clone(), growths: Vec::new(), is_closed: false };
         match &mut self.open {

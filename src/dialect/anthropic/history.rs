@@ -136,14 +136,13 @@ fn text_block(text: &str) -> Value {
 }
 
 fn write_part(part: &Part, role: Role, path: &str, losses: &mut Losses) -> Result<Option<Value>, Error> {
+    if !belongs(part, role) {
+        losses.meet(Feature::OwnField, path)?;
+        return Ok(None);
+    }
     Ok(match part {
         Part::Text { text, citations, cache } => write_text(text, citations, cache.as_ref(), path, losses)?,
         Part::Refusal(text) => write_text(text, &[], None, path, losses)?,
-        // A picture that a model made has no place in its turn.
-        Part::Image { .. } | Part::Document { .. } if role == Role::Assistant => {
-            losses.meet(Feature::OwnField, path)?;
-            None
-        }
         Part::Image { source, detail, cache } => {
             if detail.is_some() {
                 losses.meet(Feature::ImageDetail, path)?;
@@ -190,6 +189,16 @@ fn write_part(part: &Part, role: Role, path: &str, losses: &mut Losses) -> Resul
             None
         }
     })
+}
+
+/// Whether Anthropic takes a part in a turn of that role: no picture that a model made, and no call but the model's.
+fn belongs(part: &Part, role: Role) -> bool {
+    match part {
+        Part::Text { .. } | Part::Refusal(_) => true,
+        Part::Own { .. } | Part::Audio { .. } => role != Role::System,
+        Part::ToolCall(_) | Part::Thought(_) => role == Role::Assistant,
+        Part::Image { .. } | Part::Document { .. } | Part::ToolResult { .. } => role == Role::User,
+    }
 }
 
 fn write_text(

@@ -85,6 +85,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, Error> {
     let user = fields.string("safety_identifier")?.filter(|id| !id.is_empty());
 
     Ok(Conversation {
+        legacy_functions: false,
         model: fields.text("model")?.unwrap_or_default().to_owned(),
         stream: fields.flag("stream")?.unwrap_or(false),
         system: history.system,

@@ -462,19 +462,4 @@ fn foreign_seals_come_back() {
         let Part::Thought(thought) = &read.turns[0].parts[0] else { panic!("{read:?}") };
         assert_eq!((thought.text.as_str(), &thought.seal), ("Hm", &Some(made)));
     }
-    // That of a call stands before it, and says nothing.
-    let items = json!([
-        {"type": "reasoning", "summary": [], "encrypted_content": seal(Dialect::Gemini, "sig").wrapped(Dialect::Responses)},
-        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
-        {"type": "function_call", "call_id": "d", "name": "f", "arguments": "{}"},
-    ]);
-    let seals: Vec<Option<Seal>> = decoded(&json!({"input": items})).turns[0]
-        .parts
-        .iter()
-        .map(|part| match part {
-            Part::ToolCall(call) => call.seal.clone(),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(seals, [Some(seal(Dialect::Gemini, "sig")), None]);
 }

@@ -383,6 +383,14 @@ fn what_has_no_word_is_met() {
 }
 
 #[test]
+fn state_that_another_provider_keeps_is_refused() {
+    let mut conversation = Conversation::default();
+    conversation.own.insert("cachedContent".to_owned(), "cachedContents/1".into());
+    let written = responses::encode_request(&conversation, "m", &mut Losses::new(Dialect::Responses));
+    assert_eq!(written.expect_err("a refusal").param.as_deref(), Some("cachedContent"));
+}
+
+#[test]
 fn thinking_is_said_in_words() {
     let thinking = |mode, effort: Option<&str>, budget, shown: Option<&str>| Thinking {
         mode,

@@ -16,10 +16,10 @@ use serde_json::{Map, Value, json};
 
 use super::error;
 use super::output::{self, End};
-use super::reply::{Form, Ids, sealed};
+use super::reply::{Form, Ids, OF_NEXT_CALL, sealed};
 use crate::dialect::ReplyTo;
 use crate::dialect::answer::{Event, Failure, Stop};
-use crate::dialect::conversation::{Part, Thought, ToolCall};
+use crate::dialect::conversation::{Part, Seal, Thought, ToolCall};
 use crate::usage::Usage;
 
 /// Writes a stream.
@@ -219,13 +219,18 @@ impl Encoder {
         place
     }
 
+    /// The seal of a call, as a thought beside it.
+    fn seal_of_call(&mut self, whose: &str, seal: &Seal, out: &mut Vec<u8>) {
+        let id = self.ids.item("rs");
+        let json = output::reasoning(&id, "", None);
+        let seal = Some(format!("{whose}{}", sealed(seal)));
+        let place = self.add(Item::Thought { id, text: String::new(), seal }, &json, out);
+        self.close(place, out);
+    }
+
     fn open_call(&mut self, call: &ToolCall, out: &mut Vec<u8>) -> Place {
-        // This dialect has no word for the seal of a call. It stands before it as a thought that says nothing, which
-        // clients send back where it was ([`super::items`]).
         if let Some(seal) = &call.seal {
-            let seal = Thought { seal: Some(seal.clone()), ..Thought::default() };
-            let place = self.open_thought(&seal, out);
-            self.close(place, out);
+            self.seal_of_call(OF_NEXT_CALL, seal, out);
         }
         let form = Form::of(call, &self.to);
         let id = self.ids.item(if form.is_custom() { "ctc" } else { "fc" });

@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::answer;
 use super::content;
 use super::fields::Fields;
-use super::reply::MADE_HERE;
+use super::reply::{MADE_HERE, OF_LAST_CALL, OF_NEXT_CALL};
 use crate::dialect::Dialect;
-use crate::dialect::conversation::{Part, Role, Seal, Thought, ToolCall, Turn};
+use crate::dialect::conversation::{Part, Role, Seal, ToolCall, Turn};
 use crate::error::Error;
 
 /// Items in order, brought together into turns: what the model says and does at one time is one turn, the results that come
@@ -19,6 +19,7 @@ pub(super) struct History {
     pub(super) turns: Vec<Turn>,
     /// Ids of items that only the provider can know.
     pub(super) references: Vec<Value>,
+    seal_of_next_call: Option<Seal>,
 }
 
 impl History {
@@ -37,7 +38,7 @@ impl History {
             None if fields.get("id").is_some() => self.reference(item, &fields),
             None => Err(fields.fault("type", "the item's type, or `role` that of a message")),
             Some("function_call") => {
-                let seal = self.seal_before_call();
+                let seal = self.seal_of_next_call.take();
                 let arguments = fields.text("arguments")?.unwrap_or_default();
                 self.said(Part::ToolCall(ToolCall {
                     id: fields.required("call_id")?.to_owned(),
@@ -49,12 +50,13 @@ impl History {
                 Ok(())
             }
             Some("custom_tool_call") => {
+                let seal = self.seal_of_next_call.take();
                 self.said(Part::ToolCall(ToolCall {
                     id: fields.required("call_id")?.to_owned(),
                     name: fields.required("name")?.to_owned(),
                     arguments: fields.text("input")?.unwrap_or_default().to_owned(),
                     is_custom: true,
-                    seal: None,
+                    seal,
                 }));
                 Ok(())
             }
@@ -102,6 +104,14 @@ impl History {
 
     fn reasoning(&mut self, item: &Value, fields: &Fields<'_>) -> Result<(), Error> {
         let sealed = fields.text("encrypted_content")?;
+        if let Some(seal) = sealed.and_then(|value| value.strip_prefix(OF_NEXT_CALL)) {
+            self.seal_of_next_call = Some(Seal::unwrapped(Dialect::Responses, seal));
+            return Ok(());
+        }
+        if let Some(seal) = sealed.and_then(|value| value.strip_prefix(OF_LAST_CALL)) {
+            self.seal_last_call(Seal::unwrapped(Dialect::Responses, seal));
+            return Ok(());
+        }
         let thoughts = answer::thoughts(item, sealed.map(|value| Seal::unwrapped(Dialect::Responses, value)));
         if thoughts.is_empty() {
             // Nothing but an id: what was thought is where the provider keeps it.
@@ -121,25 +131,11 @@ impl History {
         Ok(())
     }
 
-    /// The seal of a call, for which this dialect has no word: it stands before the call as a thought that says nothing
-    /// ([`super::encoder`]).
-    fn seal_before_call(&mut self) -> Option<Seal> {
-        let turn = self.turns.last_mut().filter(|turn| turn.role == Role::Assistant)?;
-        let is_of_the_call = turn.parts.last().is_some_and(|part| match part {
-            Part::Thought(Thought { text, seal: Some(seal), .. }) => {
-                text.is_empty()
-                    && !seal.is_redacted
-                    && !seal.is_of(Dialect::Responses)
-                    && !seal.is_of(Dialect::Anthropic)
-            }
-            _ => false,
-        });
-        if !is_of_the_call {
-            return None;
-        }
-        match turn.parts.pop() {
-            Some(Part::Thought(thought)) => thought.seal,
-            _ => None,
+    /// The seal of the call that went before.
+    fn seal_last_call(&mut self, seal: Seal) {
+        let turn = self.turns.last_mut().filter(|turn| turn.role == Role::Assistant);
+        if let Some(Part::ToolCall(call)) = turn.and_then(|turn| turn.parts.last_mut()) {
+            call.seal = Some(seal);
         }
     }
 

@@ -10,6 +10,12 @@ use crate::dialect::{Dialect, ReplyTo};
 /// What tells our ids from a provider's: what they name is kept nowhere.
 pub(super) const MADE_HERE: &str = "_turnout_";
 
+/// This dialect has no word for the seal of a call: a thought that says nothing carries it beside the call, which clients
+/// send back where it was. This, before its seal, says that it is the next call's.
+pub(super) const OF_NEXT_CALL: &str = "turnout.next_call.";
+/// As of [`OF_NEXT_CALL`], of the call that went before: a provider may seal a call that has begun.
+pub(super) const OF_LAST_CALL: &str = "turnout.last_call.";
+
 /// How much of an id is taken into those of items: a provider refuses over 64 characters, and theirs have a prefix,
 /// [`MADE_HERE`] and a number.
 const ID_LENGTH: usize = 40;
@@ -173,7 +179,8 @@ impl Writer<'_> {
                 self.flush("completed");
                 if let Some(seal) = &call.seal {
                     let id = self.ids.item("rs");
-                    self.items.push(output::reasoning(&id, "", Some(&sealed(seal))));
+                    let seal = format!("{OF_NEXT_CALL}{}", sealed(seal));
+                    self.items.push(output::reasoning(&id, "", Some(&seal)));
                 }
                 let form = Form::of(call, self.to);
                 let id = self.ids.item(if form.is_custom() { "ctc" } else { "fc" });

@@ -98,6 +98,8 @@ fn own_fields(conversation: &Conversation, body: &mut Body, losses: &mut Losses)
         match name.as_str() {
             // Anthropic has a field of this name, which is an object.
             "context_management" if !value.is_array() => loss::own_field(name, value, losses)?,
+            // State too, but Gemini's: what this dialect carries of the kind is its own.
+            "cachedContent" if !value.is_null() => losses.meet(Feature::StoredState, name)?,
             // Written with what belongs to them; of references, the items say it.
             "store" | "include" | "reasoning" | "item_reference" => {}
             own if OWN_FIELDS.contains(&own) => body.set(own, value.clone()),

@@ -383,6 +383,14 @@ fn what_has_no_word_is_met() {
 }
 
 #[test]
+fn state_that_another_provider_keeps_is_refused() {
+    let mut conversation = Conversation::default();
+    conversation.own.insert("cachedContent".to_owned(), "cachedContents/1".into());
+    let written = responses::encode_request(&conversation, "m", &mut Losses::new(Dialect::Responses));
+    assert_eq!(written.expect_err("a refusal").param.as_deref(), Some("cachedContent"));
+}
+
+#[test]
 fn thinking_is_said_in_words() {
     let thinking = |mode, effort: Option<&str>, budget, shown: Option<&str>| Thinking {
         mode,
@@ -462,19 +470,4 @@ fn foreign_seals_come_back() {
         let Part::Thought(thought) = &read.turns[0].parts[0] else { panic!("{read:?}") };
         assert_eq!((thought.text.as_str(), &thought.seal), ("Hm", &Some(made)));
     }
-    // That of a call stands before it, and says nothing.
-    let items = json!([
-        {"type": "reasoning", "summary": [], "encrypted_content": seal(Dialect::Gemini, "sig").wrapped(Dialect::Responses)},
-        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
-        {"type": "function_call", "call_id": "d", "name": "f", "arguments": "{}"},
-    ]);
-    let seals: Vec<Option<Seal>> = decoded(&json!({"input": items})).turns[0]
-        .parts
-        .iter()
-        .map(|part| match part {
-            Part::ToolCall(call) => call.seal.clone(),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(seals, [Some(seal(Dialect::Gemini, "sig")), None]);
 }

@@ -210,7 +210,7 @@ fn calls_pass_in_fragments_even_where_they_overlap() {
     let items: Vec<&str> =
         response["output"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
     assert_eq!(items, ["message", "reasoning", "function_call", "function_call", "function_call"]);
-    assert_eq!(response["output"][1]["encrypted_content"], "turnout.gemini.s.sig");
+    assert_eq!(response["output"][1]["encrypted_content"], "turnout.next_call.turnout.gemini.s.sig");
     assert_eq!(
         response["output"][2],
         json!({
@@ -220,6 +220,46 @@ fn calls_pass_in_fragments_even_where_they_overlap() {
     );
     // No arguments are an empty object.
     assert_eq!(response["output"][4]["arguments"], "{}");
+}
+
+/// Whatever a call was sealed with, at its beginning or later, comes back with it; the seal of a text stays where it was.
+#[test]
+fn seals_of_calls_come_back_with_their_calls() {
+    let late = |block, value| Event::Grow { block, by: Growth::Seal(seal(Dialect::Gemini, value)) };
+    let (_, response) = told(
+        vec![
+            open(0, thought(Some(seal(Dialect::Gemini, "text")))),
+            close(0),
+            open(1, call("c1", "f", None)),
+            arguments(1, "{}"),
+            close(1),
+            open(2, call("c2", "f", Some(seal(Dialect::Gemini, "early")))),
+            arguments(2, "{}"),
+            close(2),
+            open(3, call("c3", "f", None)),
+            late(3, "late"),
+            arguments(3, "{}"),
+            close(3),
+            open(4, call("c4", "f", None)),
+            arguments(4, "{}"),
+            close(4),
+        ],
+        Stop::ToolCalls,
+        Conversation::default(),
+    );
+    let again = decoded(&json!({"input": response["output"]}));
+    let seals: Vec<(&str, Option<&str>)> = again.turns[0]
+        .parts
+        .iter()
+        .map(|part| match part {
+            Part::Thought(thought) => ("thought", thought.seal.as_ref().map(|seal| seal.value.as_str())),
+            Part::ToolCall(call) => (call.id.as_str(), call.seal.as_ref().map(|seal| seal.value.as_str())),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let expected =
+        [("thought", Some("text")), ("c1", None), ("c2", Some("early")), ("c3", Some("late")), ("c4", None)];
+    assert_eq!(seals, expected);
 }
 
 /// Where the upstream has no tools that take free text, the text is a JSON object's only member.

@@ -7,7 +7,7 @@ use super::{Encoder, Item, Place, summary, write};
 use crate::dialect::answer::Growth;
 use crate::dialect::conversation::Citation;
 use crate::dialect::responses::output;
-use crate::dialect::responses::reply::{Form, sealed};
+use crate::dialect::responses::reply::{Form, OF_LAST_CALL, sealed};
 
 /// The event of which there are many; its members are written in this order.
 #[derive(Serialize)]
@@ -31,9 +31,12 @@ impl Encoder {
             Growth::Text(text) | Growth::Arguments(text) => self.grow_text(place, text, out),
             Growth::Citation(citation) => self.cite(place, citation, out),
             Growth::Seal(by) => {
-                // That of a call comes with its beginning: it stands before it.
-                if let Some(Item::Thought { seal, .. }) = self.items.get_mut(place.item) {
-                    *seal = Some(sealed(by));
+                let is_last = place.item + 1 == self.items.len();
+                match self.items.get_mut(place.item) {
+                    Some(Item::Thought { seal, .. }) => *seal = Some(sealed(by)),
+                    // Where another item has begun since, there is no telling whose it would be.
+                    Some(Item::Call { .. }) if is_last => self.seal_of_call(OF_LAST_CALL, by, out),
+                    _ => {}
                 }
             }
         }

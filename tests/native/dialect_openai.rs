@@ -90,7 +90,10 @@ fn assembled(events: &[Event]) -> Answer {
                 }
             }
             Event::Stop { choice, stop } => {
-                assert!(blocks.iter().all(|(of, _, open)| of != choice || !open), "a block is open at {event:?}");
+                assert!(
+                    blocks.iter().all(|(of, _, open)| of != choice || !open),
+                    "a block is open at {event:?}"
+                );
                 let choice = choice_of(&mut answer, *choice);
                 assert!(choice.stop.replace(stop.clone()).is_none(), "{event:?} twice");
             }

@@ -6,7 +6,7 @@ use super::calls;
 use super::history;
 use super::words::{self, Said};
 use super::{citations, parts, thoughts};
-use crate::dialect::answer::{Answer, Choice, Malformed};
+use crate::dialect::answer::{Answer, Choice, Malformed, Stop};
 use crate::dialect::conversation::{Part, Thought, ToolCall};
 use crate::dialect::{Dialect, ReplyTo, custom};
 use crate::usage::Usage;
@@ -59,11 +59,7 @@ fn read_choice(choice: &Value, answer: &Map<String, Value>, at: usize) -> Result
 }
 
 /// The text at which it stopped, where the provider tells.
-pub(super) fn at_text(
-    stop: Option<crate::dialect::answer::Stop>,
-    choice: &Map<String, Value>,
-) -> Option<crate::dialect::answer::Stop> {
-    use crate::dialect::answer::Stop;
+pub(super) fn at_text(stop: Option<Stop>, choice: &Map<String, Value>) -> Option<Stop> {
     match (stop, words::stop_text(choice)) {
         (Some(Stop::End), Some(text)) => Some(Stop::Sequence(Some(text))),
         (stop, _) => stop,

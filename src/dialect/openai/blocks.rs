@@ -200,57 +200,34 @@ impl Blocks {
         answer: &str,
         out: &mut Vec<Event>,
     ) -> Result<(), Malformed> {
-        let word = |object: &Map<String, Value>, name: &str| {
-            object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
-        };
-        let custom = fragment.get("custom").and_then(Value::as_object);
-        let body = custom.or_else(|| fragment.get("function").and_then(Value::as_object));
-        let name = body.and_then(|body| word(body, "name"));
-        let arguments =
-            body.and_then(|body| body.get(if custom.is_some() { "input" } else { "arguments" })).cloned();
-        let arguments = arguments.map(calls::arguments_of).unwrap_or_default();
-        let index = fragment.get("index").and_then(Value::as_u64);
-
-        let at = match self.find(index, word(fragment, "id").as_deref(), name.is_some()) {
+        let fragment = Fragment::read(fragment);
+        let at = match self.find(fragment.index, fragment.id.as_deref(), fragment.name.is_some()) {
             Some(at) => at,
             None => {
                 self.close_open(out);
                 self.close_calls(out)?;
-                let id = word(fragment, "id").unwrap_or_else(|| made_id(answer, self.calls.len()));
+                let id = fragment.id.clone().unwrap_or_else(|| made_id(answer, self.calls.len()));
                 let (block, held, seal, is_closed) = (None, String::new(), None, false);
-                self.calls.push(Call { index, id, block, held, seal, is_closed });
+                self.calls.push(Call { index: fragment.index, id, block, held, seal, is_closed });
                 self.calls.len() - 1
             }
         };
-        let next = self.next;
-        let choice = self.choice;
         let Some(call) = self.calls.get_mut(at) else { return Ok(()) };
-        let seal = calls::signature(fragment);
-        let opens = call.block.is_none() && name.is_some();
-        if let Some(name) = name.filter(|_| opens) {
-            let arguments = std::mem::take(&mut call.held);
-            let seal = seal.clone().or(call.seal.take());
-            let part = ToolCall { id: call.id.clone(), name, arguments, is_custom: custom.is_some(), seal };
-            out.push(Event::Open { block: next, choice, part: Part::ToolCall(part) });
-            call.block = Some(next);
-            self.next = next + 1;
-        }
-        match (call.block, seal.filter(|_| !opens)) {
-            (Some(block), Some(seal)) if !call.is_closed => {
-                out.push(Event::Grow { block, by: Growth::Seal(seal) })
+        match (call.block, &fragment.name) {
+            (None, Some(name)) => {
+                let part = ToolCall {
+                    id: call.id.clone(),
+                    name: name.clone(),
+                    arguments: std::mem::take(&mut call.held),
+                    is_custom: fragment.is_custom,
+                    seal: fragment.seal.or(call.seal.take()),
+                };
+                call.block = Some(self.next);
+                self.next += 1;
+                call.grow(fragment.arguments, None, Some((self.choice, part)), out)
             }
-            (None, Some(seal)) => call.seal = Some(seal),
-            _ => {}
+            _ => call.grow(fragment.arguments, fragment.seal, None, out),
         }
-        match call.block {
-            _ if arguments.is_empty() => {}
-            _ if call.is_closed => {
-                return Err(Malformed("a tool call goes on after the next one began".to_owned()));
-            }
-            Some(block) => out.push(Event::Grow { block, by: Growth::Arguments(arguments) }),
-            None => call.held.push_str(&arguments),
-        }
-        Ok(())
     }
 
     /// The call that a fragment belongs to. Indices and ids are each left out, repeated and used twice by somebody: another
@@ -284,6 +261,65 @@ impl Blocks {
     pub(super) fn close_all(&mut self, out: &mut Vec<Event>) -> Result<(), Malformed> {
         self.close_open(out);
         self.close_calls(out)
+    }
+}
+
+impl Call {
+    /// Opens the call, where its name has come just now, and takes what came of its arguments and its seal.
+    fn grow(
+        &mut self,
+        arguments: String,
+        seal: Option<Seal>,
+        opens: Option<(u64, ToolCall)>,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Malformed> {
+        let Some(block) = self.block else {
+            self.held.push_str(&arguments);
+            self.seal = seal.or(self.seal.take());
+            return Ok(());
+        };
+        if self.is_closed && !arguments.is_empty() {
+            return Err(Malformed("a tool call goes on after the next one began".to_owned()));
+        }
+        if let Some((choice, call)) = opens {
+            out.push(Event::Open { block, choice, part: Part::ToolCall(call) });
+        }
+        if let Some(seal) = seal.filter(|_| !self.is_closed) {
+            out.push(Event::Grow { block, by: Growth::Seal(seal) });
+        }
+        if !arguments.is_empty() {
+            out.push(Event::Grow { block, by: Growth::Arguments(arguments) });
+        }
+        Ok(())
+    }
+}
+
+/// What a fragment of `tool_calls` says; what is empty is not said.
+struct Fragment {
+    index: Option<u64>,
+    id: Option<String>,
+    name: Option<String>,
+    arguments: String,
+    is_custom: bool,
+    seal: Option<Seal>,
+}
+
+impl Fragment {
+    fn read(fragment: &Map<String, Value>) -> Fragment {
+        let word = |object: &Map<String, Value>, name: &str| {
+            object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let custom = fragment.get("custom").and_then(Value::as_object);
+        let body = custom.or_else(|| fragment.get("function").and_then(Value::as_object));
+        let arguments = body.and_then(|body| body.get(if custom.is_some() { "input" } else { "arguments" }));
+        Fragment {
+            index: fragment.get("index").and_then(Value::as_u64),
+            id: word(fragment, "id"),
+            name: body.and_then(|body| word(body, "name")),
+            arguments: arguments.cloned().map(calls::arguments_of).unwrap_or_default(),
+            is_custom: custom.is_some(),
+            seal: calls::signature(fragment),
+        }
     }
 }
 

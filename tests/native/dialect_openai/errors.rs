@@ -8,7 +8,11 @@ type Told<'t> = (u16, Option<&'t str>, Option<&'t str>, Option<&'t str>, &'t str
 fn check(status: u16, body: &str, told: Told<'_>) {
     let failure = decode_error(status, body.as_bytes());
     let Failure { status, kind, code, param, message } = &failure;
-    assert_eq!((*status, kind.as_deref(), code.as_deref(), param.as_deref(), message.as_str()), told, "{body}");
+    assert_eq!(
+        (*status, kind.as_deref(), code.as_deref(), param.as_deref(), message.as_str()),
+        told,
+        "{body}"
+    );
 }
 
 #[test]
@@ -42,7 +46,11 @@ fn every_shape_of_an_error_is_read() {
 #[test]
 fn an_error_inside_a_200_tells_its_own_status() {
     check(200, r#"{"error":{"code":429,"message":"slow"}}"#, (429, None, None, None, "slow"));
-    check(200, r#"{"error":{"type":"overloaded_error","message":"x"}}"#, (503, Some("overloaded_error"), None, None, "x"));
+    check(
+        200,
+        r#"{"error":{"type":"overloaded_error","message":"x"}}"#,
+        (503, Some("overloaded_error"), None, None, "x"),
+    );
     check(
         200,
         r#"{"error":{"type":"server_error","code":"boom","message":"x"}}"#,
@@ -63,8 +71,14 @@ fn an_error_is_written_in_words_that_callers_know() {
         serde_json::from_str(&encode_error(&failure)).expect("JSON")
     };
     let expected = |kind: &str, code: Value| json!({"error": {"message": "why", "type": kind, "param": "tools", "code": code}});
-    assert_eq!(written(400, "invalid_request_error", Some("c")), expected("invalid_request_error", json!("c")));
+    assert_eq!(
+        written(400, "invalid_request_error", Some("c")),
+        expected("invalid_request_error", json!("c"))
+    );
     assert_eq!(written(400, "invalid_request_error", None), expected("invalid_request_error", Value::Null));
     assert_eq!(written(529, "overloaded_error", None), expected("server_error", json!("overloaded_error")));
-    assert_eq!(written(429, "RESOURCE_EXHAUSTED", None), expected("rate_limit_error", json!("RESOURCE_EXHAUSTED")));
+    assert_eq!(
+        written(429, "RESOURCE_EXHAUSTED", None),
+        expected("rate_limit_error", json!("RESOURCE_EXHAUSTED"))
+    );
 }

@@ -84,7 +84,8 @@ fn streams_are_the_same_when_written_again() {
     let mut count = 0;
     for (path, recorded) in streams() {
         let name = path.display();
-        let read = events(recorded.iter().map(String::as_str)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let read =
+            events(recorded.iter().map(String::as_str)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         let answer = assembled(&read);
         let again = payloads(&stream(&read, &reply()));
         assert_eq!(again.last().map(String::as_str), Some("[DONE]"), "{name}");

@@ -13,7 +13,7 @@ const PROVIDERS: [&str; 7] =
     ["azure", "groq", "mistral", "moonshotai", "openai", "openai-compatible", "perplexity"];
 
 /// The recordings whose names end so, by name; none where the corpus is absent, which is said.
-fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn recordings(ending: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // A work tree of its own may lie one folder deeper than the project does.
     let Some(corpus) = ["../shared/corpus", "../../shared/corpus"]
@@ -74,7 +74,8 @@ struct Replay {
     ends: Vec<usize>,
 }
 
-fn replays() -> Vec<Replay> {
+/// The payloads of every recorded stream, by the recording's path.
+pub(crate) fn streams() -> Vec<(PathBuf, Vec<String>)> {
     let chunks = recordings(".chunks.txt").into_iter().map(|(path, text)| {
         let mut payloads: Vec<String> = text.lines().map(str::to_owned).collect();
         payloads.push("[DONE]".to_owned());
@@ -86,7 +87,11 @@ fn replays() -> Vec<Replay> {
             .map(|event| event.strip_prefix("data: ").expect("data").trim_end().to_owned());
         (path, payloads.collect())
     });
-    chunks.chain(events).map(|(path, payloads)| Replay::new(&path.to_string_lossy(), payloads)).collect()
+    chunks.chain(events).collect()
+}
+
+fn replays() -> Vec<Replay> {
+    streams().into_iter().map(|(path, payloads)| Replay::new(&path.to_string_lossy(), payloads)).collect()
 }
 
 impl Replay {

@@ -18,6 +18,7 @@ mod decision;
 mod demo;
 mod dialect_anthropic;
 mod dialect_gemini;
+mod dialect_openai;
 mod dialect_responses;
 mod endpoint;
 mod gateway;

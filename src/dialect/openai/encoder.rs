@@ -4,6 +4,7 @@
 //! thought ends, so that text and seal come back together, and the annotations of a text when the text ends.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
@@ -133,8 +134,8 @@ impl Encoder {
 
     /// The first chunk of a choice tells its role.
     fn role(&mut self, choice: u64, out: &mut Vec<u8>) {
-        if !self.choices.contains_key(&choice) {
-            self.choices.insert(choice, Choice::default());
+        if let Entry::Vacant(vacant) = self.choices.entry(choice) {
+            vacant.insert(Choice::default());
             self.delta(choice, json!({"role": "assistant", "content": "", "refusal": null}), out);
         }
     }

@@ -120,7 +120,11 @@ pub(super) fn put_back(thought: &Thought, message: &mut Map<String, Value>, part
         entry => {
             // What is no entry was never ours: nobody could make sense of it.
             let Ok(Value::Object(entry)) = serde_json::from_str(entry) else { return false };
-            push_entry(message, with_text(entry, &thought.text));
+            if entry.contains_key("extra_content") {
+                message.extend(entry);
+            } else {
+                push_entry(message, with_text(entry, &thought.text));
+            }
         }
     }
     true

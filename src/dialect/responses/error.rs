@@ -21,6 +21,11 @@ pub(super) fn of_response(response: &Value) -> Option<Failure> {
     Some(with_status(error.and_then(of_object).unwrap_or_default()))
 }
 
+/// A failure of which nothing is said.
+pub(super) fn unexplained() -> Failure {
+    with_status(Failure::default())
+}
+
 /// What an `error` event says: in the event itself, or, as some send it, in its `error`.
 pub(super) fn of_event(event: &Value) -> Failure {
     let nested = event.get("error").filter(|error| error.is_object());

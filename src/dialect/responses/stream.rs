@@ -79,8 +79,12 @@ impl Decoder {
             }
             "response.output_item.added" => self.item_added(&event, out),
             "response.output_item.done" => self.item_done(&event, out),
-            "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" => {
+            "response.completed" | "response.incomplete" => {
                 self.ends(event.get("response").unwrap_or(&Value::Null), out);
+            }
+            "response.failed" | "response.cancelled" => {
+                let failure = event.get("response").and_then(error::of_response);
+                self.fails(Event::Failed(failure.unwrap_or_else(error::unexplained)), out);
             }
             "error" => self.fails(Event::Failed(error::of_event(&event)), out),
             "keepalive" => out.push(Event::Ping),

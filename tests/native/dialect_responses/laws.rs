@@ -21,12 +21,12 @@ fn given() -> impl Strategy<Value = Part> {
     let base64 = |media_type: &'static str| {
         "[A-D]{4}".prop_map(move |data| Source::Base64 { media_type: media_type.to_owned(), data })
     };
-    let url = word().prop_map(|host| Source::Url(format!("https://{host}.test/")));
-    let image = (prop_oneof![url.clone(), base64("image/png")], option::of(word()));
+    let url = || word().prop_map(|host| Source::Url(format!("https://{host}.test/")));
+    let image = (prop_oneof![url(), base64("image/png")], option::of(word()));
     // Bytes always come with a name.
     let named =
         (prop_oneof![base64("application/pdf"), text().prop_map(Source::Text)], word().prop_map(Some));
-    let document = prop_oneof![named, (url, option::of(word()))];
+    let document = prop_oneof![named, (url(), option::of(word()))];
     prop_oneof![
         text().prop_map(Part::text),
         image.prop_map(|(source, detail)| Part::Image { source, detail, cache: None }),

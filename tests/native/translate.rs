@@ -219,9 +219,10 @@ fn read(dialect: Dialect, stream: &[u8]) -> Result<Answer, Malformed> {
 
 type Events = Vec<Event>;
 type Payload<'p> = Option<(&'p [u8], &'p [u8])>;
+type Reader = Box<dyn FnMut(Payload<'_>, &mut Events) -> Result<(), Malformed>>;
 
 /// A reader of a dialect's events; `None` is the end.
-fn decoder(dialect: Dialect) -> Box<dyn FnMut(Payload<'_>, &mut Events) -> Result<(), Malformed>> {
+fn decoder(dialect: Dialect) -> Reader {
     macro_rules! reader {
         ($dialect:ident) => {{
             let mut decoder = turnout::dialect::$dialect::Decoder::new();
@@ -457,8 +458,8 @@ fn a_conversation_reaches_every_dialect_from_every_dialect() {
     });
     let first = translate::decode_request(Dialect::Gemini, gemini.to_string().as_bytes()).expect("a request");
     for from in Dialect::ALL {
-        let body = translate::encode_request(from, &first, "m", &mut Losses::new(from)).expect(from.as_str());
-        let read = translate::decode_request(from, &body).expect(from.as_str());
+        let body = translate::encode_request(from, &first, "m", &mut Losses::new(from)).expect("a request");
+        let read = translate::decode_request(from, &body).expect("a request");
         for to in Dialect::ALL {
             let how = format!("{} to {}", from.as_str(), to.as_str());
             let body = translate::encode_request(to, &read, "m", &mut Losses::new(to)).expect(&how);

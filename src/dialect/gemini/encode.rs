@@ -51,11 +51,9 @@ pub fn encode_request(
     write_sampling(&conversation.sampling, &mut config, losses)?;
     put(&mut config, "maxOutputTokens", conversation.max_tokens);
     put(&mut config, "candidateCount", conversation.n.filter(|n| *n > 1));
-    put(
-        &mut config,
-        "thinkingConfig",
-        conversation.thinking.as_ref().and_then(|it| thinking::write(it, model)),
-    );
+    if let Some(thinking) = &conversation.thinking {
+        put(&mut config, "thinkingConfig", thinking::write(thinking, model, losses)?);
+    }
     write_format(conversation.format.as_ref(), &mut config);
 
     let tools = Tools::new(conversation, losses)?;

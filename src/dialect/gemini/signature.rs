@@ -30,11 +30,10 @@ pub(super) fn read(value: &str) -> Seal {
         })
         .collect();
     let decoded = BASE64_NOPAD.decode(plain.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let unwrapped = decoded.map(|text| Seal::unwrapped(Dialect::Gemini, &text));
+    let unwrapped = decoded.map(|text| (Seal::unwrapped(Dialect::Gemini, &text), text));
     match unwrapped {
-        // Whatever was no wrapping comes out of `unwrapped` as it went in, decoded: then the value itself is the seal.
-        Some(seal) if seal.dialect != Dialect::Gemini || seal.is_redacted => seal,
-        Some(seal) if seal.wrapped(Dialect::Gemini) != seal.value => seal,
+        Some((seal, text)) if seal.value != text => seal,
+        // It was no wrapping: what came is Gemini's own, as it came.
         _ => Seal { dialect: Dialect::Gemini, is_redacted: false, value: value.to_owned() },
     }
 }

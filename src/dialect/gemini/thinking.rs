@@ -10,12 +10,13 @@
 //! | all others, and those to come | `thinkingLevel` | minimal, low, medium, high |
 //!
 //! Efforts become budgets by Google's own table for its OpenAI-compatible endpoint: minimal and low 1024, medium 8192, high
-//! 24576. What a model cannot do is done as nearly as it can: off is the least, `xhigh` and `max` are the most.
+//! 24576. What a model cannot do is done as nearly as it can, and noted: off is the least, `xhigh` and `max` are the most.
 
 use serde_json::{Map, Value};
 
 use super::fields::Object;
 use crate::dialect::conversation::{Thinking, ThinkingMode};
+use crate::dialect::loss::{Feature, Losses};
 use crate::error::Error;
 
 enum Family {
@@ -58,45 +59,54 @@ fn family(model: &str) -> Family {
     }
 }
 
-/// `thinkingConfig` for a model; `None` where nothing is to be said.
-pub(super) fn write(thinking: &Thinking, model: &str) -> Option<Value> {
-    let mut config = Map::new();
+/// `thinkingConfig` for a model; `None` where nothing is to be said. What the model cannot do as it was asked is met.
+pub(super) fn write(thinking: &Thinking, model: &str, losses: &mut Losses) -> Result<Option<Value>, Error> {
     let is_off = thinking.mode == Some(ThinkingMode::Off);
     let effort = if is_off { Some("none") } else { thinking.effort.as_deref() };
     let budget = thinking.budget.filter(|_| !is_off);
-    if !is_gemini_3(model) && !bare(model).starts_with("gemini-2.5") && is_none(effort) && budget.is_none() {
+    let thinks = is_gemini_3(model) || bare(model).starts_with("gemini-2.5");
+    if !thinks && is_none(effort) && budget.is_none() {
         // It does not think, and refuses to be told so.
-        return None;
+        return Ok(None);
     }
-    match family(model) {
+    let mut config = Map::new();
+    let (said, is_as_asked) = match family(model) {
         Family::Budget { least, most, can_be_off } => {
-            let budget = budget.or_else(|| effort.map(budget_of)).map(|budget| match budget {
-                0 if can_be_off => 0,
-                budget => budget.clamp(least, most),
-            });
-            match budget {
-                Some(budget) => config.insert("thinkingBudget".to_owned(), budget.into()),
-                None if thinking.mode.is_some() => config.insert("thinkingBudget".to_owned(), (-1).into()),
-                None => None,
-            };
+            let asked = budget.or_else(|| effort.map(budget_of));
+            let said = asked.map(|asked| if asked == 0 && can_be_off { 0 } else { asked.clamp(least, most) });
+            let as_it_thinks_fit = thinking.mode.map(|_| ("thinkingBudget", Value::from(-1)));
+            let is_known = budget.is_some() || effort.is_none_or(|effort| !is_beyond_high(effort));
+            (said.map(|said| ("thinkingBudget", said.into())).or(as_it_thinks_fit), said == asked && is_known)
         }
-        Family::Level { has_minimal, has_medium, most_budget } => {
-            let level = effort.map(|effort| level_of(effort, has_minimal, has_medium));
+        Family::Level { has_minimal, has_medium, most_budget } => match (effort, budget) {
             // Both at once are refused; a budget alone is still taken.
-            match (level, budget) {
-                (Some(level), _) => config.insert("thinkingLevel".to_owned(), level.into()),
-                (None, Some(budget)) => {
-                    config.insert("thinkingBudget".to_owned(), budget.clamp(128, most_budget).into())
-                }
-                (None, None) => None,
-            };
-        }
+            (Some(effort), budget) => {
+                let level = level_of(effort, has_minimal, has_medium);
+                (
+                    Some(("thinkingLevel", level.into())),
+                    level.eq_ignore_ascii_case(effort) && budget.is_none(),
+                )
+            }
+            (None, Some(asked)) => {
+                let said = asked.clamp(128, most_budget);
+                (Some(("thinkingBudget", said.into())), said == asked)
+            }
+            (None, None) => (None, true),
+        },
+    };
+    if !is_as_asked {
+        losses.meet(Feature::ThinkingAsAsked, "thinking")?;
     }
+    config.extend(said.map(|(name, value)| (name.to_owned(), value)));
     if let Some(shown) = thinking.shown.as_deref() {
-        let is_shown = !matches!(shown, "omitted" | "none" | "hidden");
+        let is_shown = !matches!(shown, "omitted" | "none" | "false");
         config.insert("includeThoughts".to_owned(), is_shown.into());
     }
-    (!config.is_empty()).then_some(Value::Object(config))
+    Ok((!config.is_empty()).then_some(Value::Object(config)))
+}
+
+fn is_beyond_high(effort: &str) -> bool {
+    matches!(effort, "xhigh" | "max")
 }
 
 fn is_none(effort: Option<&str>) -> bool {

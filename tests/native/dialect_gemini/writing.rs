@@ -114,6 +114,20 @@ fn how_much_is_thought_is_said_as_the_model_takes_it() {
         let config = body.pointer("/generationConfig/thinkingConfig").cloned();
         assert_eq!(config, expected, "{model}: {wanted:?}");
     }
+    // What is not done as it was asked is noted.
+    for (model, wanted, is_noted) in [
+        ("gemini-2.5-flash", effort("low"), false),
+        ("gemini-2.5-flash", effort("max"), true),
+        ("gemini-2.5-pro", effort("none"), true),
+        ("gemini-2.5-pro", budget(50_000), true),
+        ("gemini-2.5-pro", budget(5000), false),
+        ("gemini-3-pro-preview", effort("medium"), true),
+        ("gemini-3-flash-preview", effort("medium"), false),
+        ("gemini-3-flash-preview", thinking(None, Some("low"), Some(2000)), true),
+    ] {
+        let (_, note) = encoded(&asking(|it| it.thinking = Some(wanted.clone())), model);
+        assert_eq!(note.is_some(), is_noted, "{model}: {wanted:?}");
+    }
     for (shown, expected) in [("auto", true), ("summarized", true), ("detailed", true), ("omitted", false)] {
         let conversation =
             asking(|it| it.thinking = Some(Thinking { shown: Some(shown.into()), ..Thinking::default() }));

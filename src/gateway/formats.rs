@@ -14,6 +14,14 @@ use crate::provider::Provider;
 /// The names of the dialects, which are those of the formats.
 const FORMATS: &[&str] = &["openai", "anthropic", "openai_responses", "gemini"];
 
+/// A URL that a format has of its own.
+struct FormatUrl {
+    /// Where it stands in the document.
+    path: String,
+    dialect: Dialect,
+    url: BaseUrl,
+}
+
 /// What is spoken; `builtin` is the provider in whose place the downstream stands. Empty only where there is a fault.
 pub(super) fn spoken(
     reader: &mut Reader,
@@ -26,15 +34,15 @@ pub(super) fn spoken(
     let Some(base_url) = base_url else { return Vec::new() };
     let dialects = match named {
         Some(dialects) => {
-            for (found, _) in urls.iter().filter(|(_, (dialect, _))| !dialects.contains(dialect)) {
-                reader.warn(found, "is not among `api_formats`, and is ignored");
+            for unused in urls.iter().filter(|own| !dialects.contains(&own.dialect)) {
+                reader.warn(&unused.path, "is not among `api_formats`, and is ignored");
             }
             dialects
         }
         None => unnamed(reader, fields, base_url, &urls, builtin),
     };
-    let root = |dialect| match urls.iter().find(|(_, (of, _))| *of == dialect) {
-        Some((_, (_, url))) => url.root(dialect, &[dialect]),
+    let root = |dialect| match urls.iter().find(|own| own.dialect == dialect) {
+        Some(own) => own.url.root(dialect, &[dialect]),
         None => base_url.root(dialect, &dialects),
     };
     dialects.iter().map(|dialect| Spoken { dialect: *dialect, root: root(*dialect) }).collect()
@@ -45,14 +53,18 @@ fn unnamed(
     reader: &mut Reader,
     fields: &Fields,
     base_url: &BaseUrl,
-    urls: &[(String, (Dialect, BaseUrl))],
+    urls: &[FormatUrl],
     builtin: Option<&Provider>,
 ) -> Vec<Dialect> {
     let mut dialects = base_url.usual_dialects();
-    let with_url = urls.iter().map(|(_, (dialect, _))| *dialect);
-    dialects.extend(with_url.filter(|dialect| !base_url.usual_dialects().contains(dialect)));
+    for own in urls {
+        if !dialects.contains(&own.dialect) {
+            dialects.push(own.dialect);
+        }
+    }
     // At a host of its own, a built-in's name says nothing of what is spoken there.
     if let Some(builtin) = builtin
+        && base_url.provider().is_none()
         && !builtin.spoken.iter().any(|dialect| dialects.contains(dialect))
     {
         let formats: Vec<&str> = builtin.spoken.iter().map(|dialect| dialect.as_str()).collect();
@@ -97,11 +109,7 @@ fn format(reader: &mut Reader, found: &Found) -> Option<Dialect> {
 }
 
 /// The URLs that formats have of their own, each with its path in the document.
-fn format_urls(
-    reader: &mut Reader,
-    fields: &mut Fields,
-    base_url: Option<&BaseUrl>,
-) -> Vec<(String, (Dialect, BaseUrl))> {
+fn format_urls(reader: &mut Reader, fields: &mut Fields, base_url: Option<&BaseUrl>) -> Vec<FormatUrl> {
     let found = fields.take("format_urls");
     let Some(mut given) = found.and_then(|found| reader.object(found, FORMATS)) else { return Vec::new() };
     let mut urls = Vec::new();
@@ -113,7 +121,7 @@ fn format_urls(
                            make another downstream of another host";
             reader.fault(&found.path, message);
         }
-        urls.push((found.path, (dialect, url)));
+        urls.push(FormatUrl { path: found.path, dialect, url });
     }
     urls
 }

@@ -142,7 +142,7 @@ fn a_key_given_twice_is_a_fault_whichever_would_win() {
         (r#""baseUrl": "https://b.example""#, format!("{path}.baseUrl: is given twice, in both spellings")),
         (r#""\u0062ase_url": "https://b.example""#, format!("{path}.base_url: is given twice; keep one")),
         (
-            r#""formatUrls": {"gemini": "https://b.example", "gemini": "https://c.example"}"#,
+            r#""formatUrls": {"gemini": "https://a.example/b", "gemini": "https://a.example/c"}"#,
             format!("{path}.formatUrls.gemini: is given twice; keep one"),
         ),
     ] {

@@ -27,11 +27,12 @@ use invocation::Invocation;
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, ctx: Context) -> worker::Result<Response> {
     let invocation = Rc::new(Invocation::new(request, env, ctx));
-    let endpoint = Endpoint::parse(&invocation.method, &invocation.path, &invocation.query);
+    let endpoint = Endpoint::parse(&invocation.method, &invocation.path, &invocation.query)
+        .map(|endpoint| endpoint.for_version(invocation.header("anthropic-version")));
     let answer = match endpoint {
         Ok(Endpoint::Call(ask)) => Ok(call::call(&invocation, &ask).await),
-        Ok(Endpoint::Models(_)) => models::list(&invocation).await,
-        Ok(Endpoint::Model(_, id)) => models::get(&invocation, &id).await,
+        Ok(Endpoint::Models(dialect)) => models::list(&invocation, dialect).await,
+        Ok(Endpoint::Model(dialect, id)) => models::get(&invocation, dialect, &id).await,
         Ok(Endpoint::Health) => Ok(invocation.json(200, r#"{"status":"ok"}"#)),
         Err(error) => Err(error),
     };

@@ -23,7 +23,7 @@ impl Chance {
             .chain_update("turnout/demo/1\n")
             .chain_update(model)
             .chain_update("\n")
-            .chain_update(messages.to_string())
+            .chain_update(sorted(messages).to_string())
             .finalize();
         let mut words =
             digest.chunks(8).map(|chunk| chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
@@ -56,4 +56,11 @@ impl Dice {
         }
         picked
     }
+}
+
+/// With keys in order, so that it is the same text whoever made it.
+fn sorted(messages: &Value) -> Value {
+    let mut messages = messages.clone();
+    messages.sort_all_objects();
+    messages
 }

@@ -32,7 +32,7 @@ use crate::dialect::conversation::Conversation;
 use crate::endpoint::{Ask, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
-use crate::exchange::plan::{Asked, Failover, plan};
+use crate::exchange::plan::{Asked, Failover, holders, plan};
 use crate::gateway::Gateway;
 use crate::identity::Unit;
 use crate::nearest::{did_you_mean, nearest, shortened};
@@ -144,7 +144,10 @@ fn exchange(
 ) -> Exchange {
     let plan = plan(model, failover, asked);
     let policy = failover.policy.tuned(&asked.tuning);
-    Exchange::new(plan, policy, call.stream(), invocation.started, invocation.random[1])
+    // Only Responses build upon what a provider keeps; another target of the route may have kept it.
+    let is_stateful = call.dialect() == Dialect::Responses;
+    let holders = if is_stateful { holders(&plan, failover, asked) } else { Vec::new() };
+    Exchange::new(plan, policy, call.stream(), invocation.started, invocation.random[1]).holding(holders)
 }
 
 /// The caller behind the request's credentials.

@@ -36,7 +36,7 @@ pub(super) fn committed(
     };
     let begun = Begun { journal, outcome: relay.outcome, status: relay.status };
     match stream {
-        Stream::Native(tap, observer) => invocation.background(watch(tap, observer, begun)),
+        Stream::Native(tap, observer) => invocation.background(watch(tap, *observer, begun)),
         Stream::Changed(pump, change, held) => invocation.background(changed(pump, change, held, begun)),
     }
     answer

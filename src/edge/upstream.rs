@@ -63,7 +63,7 @@ impl Manner {
 /// A stream on its way.
 pub(super) enum Stream {
     /// Moved by workerd; our branch of it is read along.
-    Native(Tap, Observer),
+    Native(Tap, Box<Observer>),
     /// Moved by us, and what of it is held until it is committed.
     Changed(Pump, Change, Vec<u8>),
 }
@@ -128,7 +128,7 @@ fn opened(
     let change = match manner {
         Manner::AsItIs { dialect, asked_usage: false } => {
             let tap = glue::open_tap(&invocation.request, upstream, patience)?;
-            return Ok(Stream::Native(tap, Observer::new(*dialect)));
+            return Ok(Stream::Native(tap, Box::new(Observer::new(*dialect))));
         }
         Manner::AsItIs { dialect, asked_usage: true } => {
             Change::Usage(*dialect, Box::new(UsageFilter::new(*dialect)))

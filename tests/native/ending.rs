@@ -27,8 +27,8 @@ fn events(bytes: &[u8]) -> Vec<String> {
 fn an_error_is_one_event_in_the_official_form() {
     assert_eq!(
         broken().event(Dialect::OpenAi),
-        "data: {\"error\":{\"code\":\"upstream_unreachable\",\"message\":\"The downstream's answer broke off.\",\
-         \"param\":null,\"type\":\"server_error\"}}\n\n"
+        "data: {\"error\":{\"message\":\"The downstream's answer broke off.\",\"type\":\"server_error\",\
+         \"param\":null,\"code\":\"upstream_unreachable\"}}\n\n"
     );
     let error = Error::invalid("a\nb", "two\r\nlines \u{2028} and a \"quote\"");
     let event = error.event(Dialect::OpenAi);

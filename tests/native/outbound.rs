@@ -350,7 +350,9 @@ fn sent(
     sending: &Sending<'_>,
     translated: Option<&[u8]>,
 ) -> Result<Outbound, Error> {
-    let call = Call::parse(&turnout::endpoint::Ask::of(turnout::dialect::Dialect::OpenAi), body.as_bytes().to_vec()).unwrap();
+    let call =
+        Call::parse(&turnout::endpoint::Ask::of(turnout::dialect::Dialect::OpenAi), body.as_bytes().to_vec())
+            .unwrap();
     let gateway = gateway();
     let target = gateway.target(model).unwrap();
     outbound(&call, &target, sending, translated.map(<[u8]>::to_vec), &|_| Some(KEY.to_owned()))
@@ -388,7 +390,11 @@ fn a_credential_is_known_in_whatever_header_it_was_sent() {
         ("polyglot/m", Gemini),
     ] {
         let settings = |name: &str| Some(if name.ends_with("_NAME") { "mine" } else { KEY }.to_owned());
-        let call = Call::parse(&turnout::endpoint::Ask::of(turnout::dialect::Dialect::OpenAi), body.as_bytes().to_vec()).unwrap();
+        let call = Call::parse(
+            &turnout::endpoint::Ask::of(turnout::dialect::Dialect::OpenAi),
+            body.as_bytes().to_vec(),
+        )
+        .unwrap();
         let gateway = gateway();
         let target = gateway.target(model).unwrap();
         let sent = outbound(&call, &target, &Sending::of(dialect), Some(Vec::new()), &settings).unwrap();

@@ -251,7 +251,7 @@ fn what_is_anthropics_alone_is_kept_and_what_is_ours_is_not() {
         "output_config": {"task_budget": {"total": 1}}, "service_tier": "auto", "top_k": 5,
     }));
     let own: Vec<&String> = conversation.own.keys().collect();
-    assert_eq!(own, ["container", "context_management", "output_config.task_budget", "speed"]);
+    assert_eq!(own, ["container", "context_management", "speed", "output_config.task_budget"]);
     assert_eq!(conversation.service_tier.as_deref(), Some("auto"));
     assert_eq!(conversation.sampling.top_k, Some(5.into()));
     assert_eq!(conversation.user, None);

@@ -67,7 +67,7 @@ fn whole_answers_are_the_same_when_written_again() {
         if text.contains(r#""error""#) {
             openai::decode_answer(text.as_bytes()).expect_err("an error is no answer");
             let failure = openai::decode_error(400, text.as_bytes());
-            assert_eq!(failure.code.as_deref(), Some("unsupported_parameter"));
+            assert!(failure.message.starts_with("Unsupported parameter"), "{failure:?}");
             continue;
         }
         let answer = openai::decode_answer(text.as_bytes()).expect("an answer");

@@ -191,7 +191,7 @@ fn streamed_details_are_put_together() {
     ];
     let streamed = assembled(&events(chunks.iter().map(String::as_str)).expect("a stream"));
     let whole = json!({"choices": [{"message": {"content": "a", "reasoning": "tu", "reasoning_details": [
-        {"type": "reasoning.text", "text": "tu", "signature": "s", "format": "f", "index": 0},
+        {"type": "reasoning.text", "text": "tu", "format": "f", "index": 0, "signature": "s"},
         {"type": "reasoning.encrypted", "data": "d", "index": 1},
     ]}}]});
     let whole = openai::decode_answer(whole.to_string().as_bytes()).expect("an answer");

@@ -129,8 +129,8 @@ impl Player {
         if what == "start" {
             self.all_notes_told();
             let (plan, policy) = (self.plan.clone(), self.policy.clone());
-            self.exchange = Exchange::new(plan, policy, self.streamed, self.now, self.now)
-                .holding(self.holders.clone());
+            self.exchange =
+                Exchange::new(plan, policy, self.streamed, self.now, self.now).holding(self.holders.clone());
             let step = self.exchange.start(self.now, &mut self.circuits);
             self.notes = self.exchange.notes().to_vec();
             return step;

@@ -75,7 +75,7 @@ fn each_fault_names_its_field_and_what_would_be_right() {
         (json!({"name": []}), "downstreams[0].name: must be a string, not an array"),
         (json!({"base_url": null}), "downstreams[0].base_url: is missing"),
         (json!({"base_url": true}), "downstreams[0].base_url: must be a string, not a boolean"),
-        (json!({"baseUrl": "https://a.example/v1"}), "downstreams[0].base_url: is given twice"),
+        (json!({"baseUrl": "https://a.example/v1"}), "downstreams[0].baseUrl: is given twice"),
         (json!({"api_key": 7}), "downstreams[0].api_key: must be a string"),
         (json!({"api_key": ""}), "downstreams[0].api_key: is empty"),
         (json!({"api_key": "sk-1\n"}), "downstreams[0].api_key: holds white space, control"),

@@ -101,7 +101,7 @@ pub const LONGEST_PAUSE_MS: u64 = 10_000;
 const MOST_WAITS: u32 = 2;
 /// What is added before a connection that was reset is opened again. It was an old one, most likely, and the downstream is
 /// not in trouble: the least that keeps callers from coming back in step.
-const RESET_BASE_MS: u64 = 5;
+const RESET_BASE_MS: u64 = 2;
 /// What is added to a pause that the downstream asked for: all who were refused were told the same time.
 const PAUSE_BASE_MS: u64 = 250;
 /// The most notes, and the longest name in one or in an error, in bytes: a caller may name what it likes.

@@ -197,7 +197,7 @@ fn unanswered(reason: &JsValue) -> Event {
         Some("left") => Event::CallerLeft,
         Some("timeout") => Event::TimedOut,
         _ => {
-            // workerd's words for an open connection that broke; one that is refused is an internal error to it.
+            // workerd's words for a connection that broke; it has the same for one that was refused.
             let message = reason.dyn_ref::<JsError>().map(|error| String::from(error.message()));
             Event::Unreachable { reset: message.is_some_and(|message| message.contains("connection lost")) }
         }

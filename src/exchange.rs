@@ -46,6 +46,8 @@ pub struct Exchange {
     phase: Phase,
     /// The target of the last attempt.
     current: usize,
+    /// The target whose circuit this call tries.
+    probing: Option<usize>,
     attempts: Vec<Attempt>,
     notes: Vec<String>,
     /// How the last attempt failed.
@@ -120,6 +122,7 @@ impl Exchange {
             jitter: SplitMix::new(seed),
             phase: Phase::Idle,
             current: 0,
+            probing: None,
             attempts: Vec::new(),
             notes: Vec::new(),
             last: None,
@@ -181,7 +184,7 @@ impl Exchange {
             }
             Event::Unsendable(error) if open.head.is_none() => {
                 let name = self.name(open.target);
-                circuits.released(&name);
+                self.release(open.target, circuits);
                 // Where it is the only one, the caller is told so at once.
                 if self.targets.len() > 1 {
                     self.note(&name, &format!("skipped: {}", error.message));
@@ -194,7 +197,7 @@ impl Exchange {
                 self.committed(open, status, now, circuits)
             }
             Event::CallerLeft => {
-                circuits.released(&self.name(open.target));
+                self.release(open.target, circuits);
                 self.record(open, open.head, Outcome::ClientCancelled, now);
                 self.phase = Phase::Over;
                 Step::Over
@@ -223,7 +226,7 @@ impl Exchange {
             Health::Well => circuits.succeeded(&name, now),
             Health::Ill if leads_on => circuits.failed(&name, ended.pause_ms, now),
             // A failure that the policy takes for none is none to the circuit.
-            Health::Ill | Health::Unknown => circuits.released(&name),
+            Health::Ill | Health::Unknown => self.release(open.target, circuits),
         }
 
         if ended.failure == Failure::State {
@@ -268,6 +271,7 @@ impl Exchange {
             self.note(&name, "is tried all the same: no other is left");
             if circuits.state(&name, now) == State::HalfOpen {
                 circuits.probe(&name, now);
+                self.probing = Some(index);
             }
             return self.send(index, now);
         }
@@ -295,6 +299,7 @@ impl Exchange {
             State::Closed => true,
             State::HalfOpen => {
                 circuits.probe(&name, now);
+                self.probing = Some(index);
                 self.note(&name, "is tried again after failures");
                 true
             }
@@ -370,6 +375,13 @@ impl Exchange {
     fn note(&mut self, name: &str, what: &str) {
         if self.notes.len() < MOST_NOTES {
             self.notes.push(format!("{} {what}", shortened(name)));
+        }
+    }
+
+    /// Gives back the probe of a target, where this call has it.
+    fn release(&mut self, target: usize, circuits: &mut Circuits) {
+        if self.probing == Some(target) {
+            circuits.released(&self.name(target));
         }
     }
 

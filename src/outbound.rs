@@ -102,6 +102,8 @@ pub struct Sending<'a> {
     pub usage_as_asked: bool,
     /// The caller named this downstream itself, not a router.
     pub direct: bool,
+    /// A stream comes as server-sent events; else, of Gemini's, as one JSON array.
+    pub events: bool,
 }
 
 impl Sending<'_> {
@@ -113,6 +115,7 @@ impl Sending<'_> {
             forwarded: &[],
             usage_as_asked: false,
             direct: false,
+            events: true,
         }
     }
 }
@@ -193,7 +196,7 @@ pub fn url_for(
         (Operation::Generate, Dialect::OpenAi) => url.push_str("/chat/completions"),
         (Operation::Generate, Dialect::Anthropic) => url.push_str("/messages"),
         (Operation::Generate, Dialect::Responses) => url.push_str("/responses"),
-        (Operation::Generate, Dialect::Gemini) => push_gemini(&mut url, model, stream),
+        (Operation::Generate, Dialect::Gemini) => push_gemini(&mut url, model, stream, sending.events),
         (Operation::CountTokens, Dialect::Anthropic) => url.push_str("/messages/count_tokens"),
         (Operation::CountTokens, _) => {
             let message = "cannot count tokens: only downstreams that speak `anthropic` can".to_owned();
@@ -204,7 +207,7 @@ pub fn url_for(
 }
 
 /// The path below Gemini's root. A model may bring its collection along, as Google's own names do.
-fn push_gemini(url: &mut String, model: &str, stream: bool) {
+fn push_gemini(url: &mut String, model: &str, stream: bool, events: bool) {
     let (collection, name) = match model.split_once('/') {
         Some((collection @ ("models" | "tunedModels"), name)) => (collection, name),
         _ => ("models", model),
@@ -213,8 +216,12 @@ fn push_gemini(url: &mut String, model: &str, stream: bool) {
     url.push_str(collection);
     url.push('/');
     url.extend(utf8_percent_encode(name, SEGMENT));
-    // Without `alt=sse` a stream is one JSON array.
-    url.push_str(if stream { ":streamGenerateContent?alt=sse" } else { ":generateContent" });
+    url.push_str(match (stream, events) {
+        (true, true) => ":streamGenerateContent?alt=sse",
+        // One JSON array, as the caller asked.
+        (true, false) => ":streamGenerateContent",
+        (false, _) => ":generateContent",
+    });
 }
 
 /// A root with the worker's variables in place of `{NAME}`.

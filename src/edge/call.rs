@@ -20,7 +20,7 @@ use worker::wasm_bindgen::JsCast;
 use worker::web_sys::Response;
 
 use super::exchange::served;
-use super::invocation::{Invocation, error_headers, resolved};
+use super::invocation::{Invocation, error_headers, now, resolved};
 use super::journal::Journal;
 use super::settings::settings;
 use super::{config, glue};
@@ -147,7 +147,7 @@ fn exchange(
     // Only Responses build upon what a provider keeps; another target of the route may have kept it.
     let is_stateful = call.dialect() == Dialect::Responses;
     let holders = if is_stateful { holders(&plan, failover, asked) } else { Vec::new() };
-    Exchange::new(plan, policy, call.stream(), invocation.started, invocation.random[1]).holding(holders)
+    Exchange::new(plan, policy, call.stream(), now(), invocation.random[1]).holding(holders)
 }
 
 /// The caller behind the request's credentials.

@@ -86,6 +86,7 @@ pub(super) async fn served(
             // 7 and 8.
             Step::Relay(relay) => {
                 journal.exchanged(&exchange);
+                journal.served();
                 if is_translated {
                     let is_stream = matches!(answer, Some(Answer { body: Body::Stream(_), .. }));
                     journal.content_type(if is_stream && accepted.events { EVENTS } else { JSON });
@@ -104,7 +105,7 @@ pub(super) async fn served(
                 return glue::answer(499, "", "");
             }
         };
-        if matches!(event, Event::Meaningful { .. }) && accepted.outline.stream() {
+        if matches!(event, Event::Meaningful { .. }) && answer.as_ref().is_some_and(Answer::has_begun) {
             journal.first_token();
         }
         step = CIRCUITS.with_borrow_mut(|circuits| exchange.on(event, now(), circuits));
@@ -146,8 +147,10 @@ fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<
     {
         return demonstrated(invocation, accepted, model);
     }
-    let target: Target<'_> =
-        listed.map_or_else(|| gateway.target(name), Ok).map_err(|error| unserved(error, *direct))?;
+    let target: Target<'_> = listed
+        .map_or_else(|| gateway.target(name), Ok)
+        .or_else(|error| gateway.by_listed_model(name).ok_or(error))
+        .map_err(|error| unserved(error, *direct))?;
     let caller = outline.dialect();
     let dialect = target.downstream.dialect_for(caller);
     let forwarded: Vec<(&str, &str)> =
@@ -158,6 +161,8 @@ fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<
         forwarded: &forwarded,
         usage_as_asked: accepted.usage == UsageMode::AsAsked,
         direct: *direct && name == outline.model(),
+        // Whoever translates reads events.
+        events: accepted.events || dialect != caller,
     };
     let translation = (dialect != caller).then(|| translation(invocation, accepted, dialect, target.model));
     let (body, manner, note) = match translation.transpose()? {
@@ -204,10 +209,7 @@ fn translation(
     if outline.operation() == Operation::CountTokens {
         let message =
             "Tokens are counted by downstreams that speak Anthropic's Messages alone; name a model of one.";
-        return Err(Error {
-            param: Some("model".to_owned()),
-            ..Error::new(ErrorKind::UpstreamModel, message)
-        });
+        return Err(Error::invalid("model", message));
     }
     let conversation =
         accepted.conversation.get_or_init(|| conversation(accepted)).as_ref().map_err(Error::clone)?;

@@ -24,6 +24,7 @@ pub(super) struct Journal {
     invocation: Rc<Invocation>,
     record: Record,
     notes: Vec<String>,
+    is_served: bool,
     /// Header lines that this one answer has.
     extra: Vec<(&'static str, String)>,
 }
@@ -81,7 +82,13 @@ impl Journal {
             cost_usd: None,
             streamed,
         };
-        Journal { invocation: invocation.clone(), record, notes: decision.notes.clone(), extra: Vec::new() }
+        Journal {
+            invocation: invocation.clone(),
+            record,
+            notes: decision.notes.clone(),
+            is_served: false,
+            extra: Vec::new(),
+        }
     }
 
     /// Adds to what `x-turnout-note` says.
@@ -113,6 +120,11 @@ impl Journal {
     pub(super) fn exchanged(&mut self, exchange: &Exchange) {
         self.record.attempts = exchange.attempts().to_vec();
         self.notes.extend_from_slice(exchange.notes());
+    }
+
+    /// The answer is that of the last attempt, and not one of ours.
+    pub(super) fn served(&mut self) {
+        self.is_served = true;
     }
 
     /// The answer says when to come back, in seconds.
@@ -189,7 +201,7 @@ impl Journal {
                 add(name, value);
             }
         }
-        if attempts.last().is_some_and(|attempt| attempt.status.is_some()) {
+        if self.is_served {
             add("served", &format!("{}/{}", text(provider), text(model)));
         }
         if !attempts.is_empty() {

@@ -37,6 +37,7 @@ function spliced(body, ranges, replacements) {
 // "timeout" or "left".
 class Patience {
   constructor(request, milliseconds, mayOutlive) {
+    this.milliseconds = milliseconds;
     this.over = undefined;
     this.reject = undefined;
     // Only an attempt that the call may outlive has to be cancelled by itself: any other ends with the invocation, and an
@@ -104,7 +105,10 @@ function received(patience, streamed, sent) {
   return patience.until(sent.then((upstream) => {
     const { status, ok, body } = upstream;
     // Of such a status no response can be made.
-    if (status < 200 || status > 599) throw new RangeError(`status ${status}`);
+    if (status < 200 || status > 599) {
+      body?.cancel().catch(() => {});
+      throw new RangeError(`status ${status}`);
+    }
     const type = upstream.headers.get("content-type") ?? "";
     let summary = `${status}\n${type}`;
     if (ok && body !== null && isStream(type, streamed)) return [upstream, summary, undefined, patience];
@@ -114,7 +118,7 @@ function received(patience, streamed, sent) {
         if (value !== null) summary += `\n${name}\n${value}`;
       }
     }
-    const whole = ok ? upstream.arrayBuffer().then((bytes) => new Uint8Array(bytes), () => null) : errorBody(body);
+    const whole = ok ? upstream.arrayBuffer().then((bytes) => new Uint8Array(bytes), () => null) : errorBody(body, Math.min(ERROR_BODY_MS, patience.milliseconds / 2));
     return whole.then((bytes) => {
       patience.settle();
       return [upstream, summary, bytes];
@@ -122,12 +126,13 @@ function received(patience, streamed, sent) {
   }));
 }
 
-// An error's status says most of it: its body is waited for this long, and read up to this length.
-const ERROR_BODY_MS = 5_000;
+// An error's status says most of it: its body is waited for this long, but at most for half of the attempt's time, and read
+// up to this length.
+const ERROR_BODY_MS = 1_000;
 const ERROR_BODY_BYTES = 1 << 20;
 
 // The body of an error, or null where it broke off, stalls or does not end.
-async function errorBody(body) {
+async function errorBody(body, longest) {
   if (body === null) return new Uint8Array();
   const reader = body.getReader();
   const giveUp = () => reader.cancel().catch(() => {});
@@ -135,7 +140,7 @@ async function errorBody(body) {
   const timer = setTimeout(() => {
     late = true;
     giveUp();
-  }, ERROR_BODY_MS);
+  }, longest);
   const chunks = [];
   let length = 0;
   try {

@@ -18,6 +18,7 @@ use crate::exchange::patience::asked_pause;
 use crate::exchange::{Event, Shown};
 use crate::outbound::{self, Outbound};
 use crate::relay::{First, Observed, Observer, Said, UsageFilter, error_ending};
+use crate::sse::MAX_EVENT_BYTES;
 use crate::usage::Usage;
 
 /// What one attempt gets to work with.
@@ -75,8 +76,9 @@ pub(super) enum Change {
     Translation(Box<translate::Stream>),
 }
 
-/// As much of a stream is held for its first meaningful event: what says nothing for longer is let pass.
-const MOST_HELD: usize = 8 << 20;
+/// As much of a stream is held for its first meaningful event: what says nothing for longer is let pass. An event of this
+/// size is not read, and may be the one.
+const MOST_HELD: usize = MAX_EVENT_BYTES;
 
 /// Sends a call and reads its answer up to its head, or whole where it is no stream. `reveals` says whether bytes show the
 /// credential that was sent.
@@ -218,6 +220,11 @@ impl Answer {
             self.abandon();
         }
         event
+    }
+
+    /// Whether it is a stream whose first meaningful event was seen.
+    pub(super) fn has_begun(&self) -> bool {
+        matches!(&self.body, Body::Stream(stream) if stream.has_begun())
     }
 
     /// Lets go of it, and of the upstream with it.

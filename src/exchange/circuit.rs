@@ -140,7 +140,7 @@ impl Circuit {
         let is_in_row = now.saturating_sub(self.failed_at) <= ROW_MS;
         self.failed_at = now;
         if let Some(opened) = &mut self.opened {
-            if now >= opened.until {
+            if now >= opened.until && opened.probed_at.is_some() {
                 self.failures = self.failures.saturating_add(1);
                 let pause = opened.pause.saturating_mul(2).min(LONGEST_OPEN_MS);
                 *opened = Opened { until: now.saturating_add(pause), pause, probed_at: None };

@@ -67,7 +67,7 @@ impl Ended {
     /// its time.
     pub(super) fn health(&self, waited: bool) -> Health {
         match (self.failure, self.status) {
-            (Failure::Timeout, _) if !waited => Health::Unknown,
+            (Failure::Timeout | Failure::Status(408 | 504 | 524), _) if !waited => Health::Unknown,
             // What was sent may be what is forbidden, or what nothing is said to.
             (Failure::Credentials, Some(403)) | (Failure::Empty, _) => Health::Unknown,
             // Another call has its lock; this request alone is larger than a minute's tokens.

@@ -50,7 +50,8 @@ fn read_choice(reading: &mut Reading<'_>, choice: &RawValue) {
     reading.meaningful |= says_something(delta)
         || says_something(message)
         || text.is_some_and(|text| is_something(text, PART_DEPTH));
-    if let Some(finish_reason) = finish_reason {
+    // Some servers write an empty one in every chunk.
+    if let Some(finish_reason) = finish_reason.filter(|reason| reason.get() != "\"\"") {
         reading.finish_reason = Some(reason(finish_reason));
         reading.done = true;
     }

@@ -161,7 +161,7 @@ impl Observer {
         else {
             return false;
         };
-        if !done && self.seen.dialect != Dialect::OpenAi {
+        if !done {
             return false;
         }
         let observed = &mut self.seen.observed;

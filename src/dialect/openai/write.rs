@@ -6,7 +6,7 @@ use super::messages;
 use super::model;
 use super::tools;
 use crate::dialect::conversation::{Conversation, Sampling, Thinking, ThinkingMode};
-use crate::dialect::loss::{Feature, Losses};
+use crate::dialect::loss::{self, Feature, Losses};
 use crate::error::Error;
 
 /// Writes a request for `model`.
@@ -133,10 +133,7 @@ fn write_own(
             "modalities" | "audio" | "prediction" => {
                 body.insert(name.clone(), value.clone());
             }
-            "previous_response_id" | "conversation" | "background" | "prompt" => {
-                losses.meet(Feature::StoredState, name)?;
-            }
-            _ => losses.meet(Feature::OwnField, name)?,
+            _ => loss::own_field(name, value, losses)?,
         }
     }
     Ok(())

@@ -113,7 +113,6 @@ fn what_is_lost_is_noted() {
         (json!({"reasoning": {"max_tokens": 5000}}), "a budget of thought in tokens"),
         (json!({"reasoning": {"exclude": true}}), "how thoughts are shown"),
         (json!({"prompt_cache_retention": "24h"}), "a field of the caller's own dialect"),
-        (json!({"store": true}), "a field of the caller's own dialect"),
         (
             json!({"tools": [{"type": "function", "function": {"name": "f"}, "cache_control": {"type": "ephemeral"}}]}),
             "`cache_control`",

@@ -88,10 +88,11 @@ for (const [id, client] of Object.entries(CLIENTS)) {
           if (scenario.streamedOnly && !stream) continue;
           test(`${name}, ${way}`, async () => {
             const found = await cell(client, dialect, scenario, stream);
-            const { differs = {} } = EXCEPTIONS.find((each) => each.applies({ id, client, dialect, scenario: name, way })) ?? {};
+            const { differs = {} } = EXCEPTIONS.find((each) => each.client === id && each.dialect === dialect && each.scenario === name && each.way === way) ?? {};
             const row = (passed[`${client.dialect} ${dialect}`] ??= { all: 0, passed: 0 });
             row.all += 1;
             row.passed += Object.keys(found).length === 0 ? 1 : 0;
+            if (process.env.DUMP && JSON.stringify(found) !== JSON.stringify(differs)) console.error(JSON.stringify([id, dialect, name, way, found]));
             assert.deepEqual(found, differs);
           });
         }

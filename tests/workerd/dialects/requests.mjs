@@ -74,7 +74,7 @@ export const RECEIVED = {
       images: by('user').filter(({ inlineData }) => inlineData).map(({ inlineData }) => ({ mediaType: inlineData.mimeType, data: inlineData.data })),
       tools: list(body.tools).flatMap(({ functionDeclarations }) => list(functionDeclarations)).map((tool) => ({ name: tool.name, schema: tool.parametersJsonSchema ?? tool.parameters })),
       calls: by('model').filter(({ functionCall }) => functionCall).map(({ functionCall }) => ({ id: functionCall.id, name: functionCall.name, args: functionCall.args })),
-      results: by('user').filter(({ functionResponse }) => functionResponse).map(({ functionResponse: { id, name, response } }) => ({ id, name, text: typeof response.output === 'string' ? response.output : JSON.stringify(response) })),
+      results: by('user').filter(({ functionResponse }) => functionResponse).map(({ functionResponse: { id, name, response } }) => ({ id, name, text: response.output ?? response.content ?? JSON.stringify(response) })),
       schema: config.responseJsonSchema ?? config.responseSchema,
       thoughts: by('model').flatMap(({ thoughtSignature }) => list(thoughtSignature)),
       limit: config.maxOutputTokens,

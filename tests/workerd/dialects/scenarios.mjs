@@ -7,6 +7,7 @@ const TOOLS = [{ name: 'weather', description: 'The weather of a city', schema: 
 const IMAGE = { mediaType: 'image/png', data: 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==' };
 /** As each provider makes them; Gemini's calls have none. */
 const CALL_IDS = { openai: 'call_Ab12', anthropic: 'toolu_01Ab12', openai_responses: 'call_Ab12', gemini: undefined };
+const idOf = (upstream) => (CALL_IDS[upstream] ? { id: CALL_IDS[upstream] } : {});
 /** Base64, for Gemini's is checked to be. */
 const SIGNATURE = 'RXBRQkNwUUJBWm9QMm5uUm9hUkF6Zz09';
 
@@ -33,7 +34,7 @@ export const SCENARIOS = {
       results: [{ name: 'weather', text: 'It snows.' }],
       says: () => ({ text: 'Snow.', stop: 'stop', usage: USAGE }),
       seen: { ...nothing, text: 'Snow.' },
-      received: (upstream) => ({ system: 'Be brief.', calls: [{ id: CALL_IDS[upstream], ...call }], results: [{ id: CALL_IDS[upstream], text: 'It snows.' }] }),
+      received: (upstream) => ({ system: 'Be brief.', calls: [{ ...idOf(upstream), ...call }], results: [{ ...idOf(upstream), text: 'It snows.' }] }),
     },
   },
   'structured output': {
@@ -58,7 +59,7 @@ export const SCENARIOS = {
       says: () => ({ thinking: 'So it is cold.', signature: SIGNATURE, text: 'Cold.', stop: 'stop', usage: THOUGHT }),
       seen: { ...nothing, thinking: 'So it is cold.', text: 'Cold.', usage: THOUGHT },
       // A thought comes back to the provider whose it was, with what that knows it by.
-      received: (upstream) => ({ thoughts: [upstream === 'openai' ? 'First, the city.' : SIGNATURE], results: [{ id: CALL_IDS[upstream], text: 'It snows.' }] }),
+      received: (upstream) => ({ thoughts: [upstream === 'openai' ? 'First, the city.' : SIGNATURE], results: [{ ...idOf(upstream), text: 'It snows.' }] }),
     },
   },
   refusal: {

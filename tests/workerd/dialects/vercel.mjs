@@ -32,6 +32,8 @@ function client(name, dialect, model, modelOf, options) {
     seen.calls = toolCalls.map((call) => ({ id: call.toolCallId, name: call.toolName, args: call.input }));
     seen.stop = STOPS[finishReason];
     seen.usage = usageOf(usage.inputTokens, usage.inputTokenDetails?.cacheReadTokens, usage.outputTokens, usage.outputTokenDetails?.reasoningTokens);
+    // It shows a refusal as the text, and knows it by the reason alone.
+    if (seen.stop === 'refusal' && text) Object.assign(seen, { text: '', refused: text });
     seen.turn = response.messages;
   };
   return {

@@ -260,9 +260,6 @@ pub(super) fn merged_metadata(
     if metadata.len() > METADATA_MAX_KEYS {
         return Err(metadata_too_large("metadata", &format!("it has {} keys", metadata.len())));
     }
-    // What a condition makes of a map must not hang on the order in which a caller wrote it.
-    metadata.sort_keys();
-    metadata.values_mut().for_each(Value::sort_all_objects);
     Ok(metadata)
 }
 

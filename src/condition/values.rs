@@ -131,9 +131,12 @@ impl<'a> Object<'a> {
             if !self.meter.spend_on_list(self.map.len()) {
                 return Vec::new();
             }
-            let own = self.map.keys().map(String::as_str).filter(|key| self.user_id.is_none() || *key != ID);
+            let keys = self.map.keys().map(String::as_str);
+            let mut own: Vec<&str> = keys.filter(|key| self.user_id.is_none() || *key != ID).collect();
+            // What is decided must not hang on the order in which a caller wrote its metadata.
+            own.sort_unstable();
             let id = self.user_id.flatten().map(|_| ID);
-            own.chain(id).map(|key| Text::new(key, self.meter)).collect()
+            own.into_iter().chain(id).map(|key| Text::new(key, self.meter)).collect()
         })
     }
 

@@ -1,7 +1,7 @@
 //! Anthropic Messages, from and to the neutral conversation.
 //!
 //! In scope: `POST /v1/messages`: requests, answers whole and streamed, errors. What is written is valid for the model that
-//! it is written for ([`model`]); what is read is what callers and providers really send.
+//! it is written for (`model`); what is read is what callers and providers really send.
 //! Out of scope: `/v1/messages/count_tokens`. No other dialect counts a prompt without answering it, so that a call of it
 //! goes to a downstream of this dialect, untouched, or is refused by whoever routes it.
 //! Structured output is `output_config.format` and needs no beta header; `output_format`, its older name, is read too.

@@ -5,7 +5,7 @@
 //! Out of scope: model and stream flag, which stand in the URL: whoever decodes a request sets them afterwards.
 //! - A signature belongs to a part. On a text or a picture it becomes a [`Thought`](super::conversation::Thought) without
 //!   text right after it, and goes back to the part before it.
-//! - A call without an id gets one ([`ids`]), which is left out again on its way back.
+//! - A call without an id gets one (`ids`), which is left out again on its way back.
 
 mod answer;
 mod contents;

@@ -1,8 +1,8 @@
 //! Chat Completions, from and to the neutral conversation.
 //!
 //! In scope: OpenAI's own form, and what the many who speak the dialect add to it or leave out: where they put thoughts
-//! ([`thoughts`]), signatures ([`calls`]) and citations ([`citations`]), how they cut a stream into chunks ([`decoder`]).
-//! Out of scope: which downstream refuses which field. The encoder knows a model's name alone ([`model`]).
+//! (`thoughts`), signatures (`calls`) and citations (`citations`), how they cut a stream into chunks (`decoder`).
+//! Out of scope: which downstream refuses which field. The encoder knows a model's name alone (`model`).
 
 use super::ReplyTo;
 use super::answer::{Answer, Failure, Malformed};

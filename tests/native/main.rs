@@ -26,6 +26,7 @@ mod exchange;
 mod failover_settings;
 mod gateway;
 mod identity;
+mod losses;
 mod outbound;
 mod patience;
 mod plan;

@@ -143,6 +143,10 @@ fn text_block(text: &str, citations: &[Citation]) -> Option<Value> {
     if text.is_empty() {
         return None;
     }
-    let citations = if citations.is_empty() { Value::Null } else { Value::Array(citations) };
-    Some(json!({"type": "text", "text": text, "citations": citations}))
+    let mut block = json!({"type": "text", "text": text});
+    // Left out where there are none: Vercel's client takes no null.
+    if let Some(block) = block.as_object_mut().filter(|_| !citations.is_empty()) {
+        block.insert("citations".to_owned(), Value::Array(citations));
+    }
+    Some(block)
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Number, Value, json};
 use super::model::Abilities;
 use super::{history, schema, thinking, tool};
 use crate::dialect::conversation::{Conversation, Format};
-use crate::dialect::loss::{Feature, Losses};
+use crate::dialect::loss::{self, Feature, Losses};
 use crate::error::Error;
 
 /// The longest `metadata.user_id` that Anthropic takes, in characters.
@@ -73,10 +73,7 @@ fn meet_what_is_unknown(conversation: &Conversation, losses: &mut Losses) -> Res
     for (_, feature, path) in unknown.into_iter().filter(|(is_there, ..)| *is_there) {
         losses.meet(feature, path)?;
     }
-    for name in conversation.own.keys() {
-        losses.meet(Feature::OwnField, name)?;
-    }
-    Ok(())
+    loss::own_fields(conversation, losses)
 }
 
 /// `temperature`, `top_p`, `top_k`, `stop_sequences`. A model that thinks takes none of the first three, since 4.7 none

@@ -155,7 +155,7 @@ fn read_result(response: &Object<'_>, calls: &mut Calls) -> Result<Part, Error> 
         Error::invalid(path, message)
     })?;
     let said = response.object("response")?.map(|said| said.value()).unwrap_or_else(|| Map::new().into());
-    let (text, is_error) = result_text(&said);
+    let (text, is_error) = result_text(&said, name);
     let mut parts = vec![Part::text(text)];
     for part in response.objects("parts")? {
         let value = part.value();
@@ -166,8 +166,15 @@ fn read_result(response: &Object<'_>, calls: &mut Calls) -> Result<Part, Error> 
 }
 
 /// What a result says, and whether that is an error: `output` and `error` are Google's own names, `result` that of its Python
-/// client; of anything else the whole is the output.
-fn result_text(response: &Value) -> (String, bool) {
+/// client, `content` beside the tool's name that of Vercel's; of anything else the whole is the output.
+fn result_text(response: &Value, tool: &str) -> (String, bool) {
+    let names_tool = response.get("name").and_then(Value::as_str) == Some(tool);
+    if let Some(content) = response.get("content")
+        && names_tool
+        && response.as_object().is_some_and(|members| members.len() == 2)
+    {
+        return (content.as_str().map_or_else(|| content.to_string(), str::to_owned), false);
+    }
     if let Some((name, value)) = sole_member(response) {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         match name {

@@ -101,12 +101,7 @@ impl Encoder {
                 self.blocks.insert(block, Block { choice, part: part.clone() });
             }
             // A seal comes last, whenever it was known.
-            Part::Thought(thought) => {
-                let text = Thought { seal: None, ..thought.clone() };
-                self.part(choice, thought_part(&text), out);
-                let rest = Thought { text: String::new(), ..thought.clone() };
-                self.blocks.insert(block, Block { choice, part: Part::Thought(rest) });
-            }
+            Part::Thought(_) => drop(self.blocks.insert(block, Block { choice, part: part.clone() })),
             whole => self.part(choice, written(whole), out),
         }
     }
@@ -124,8 +119,10 @@ impl Encoder {
                 self.choices.entry(choice).or_default().grounding.add(citation, text, 0);
                 None
             }
-            (Part::Thought(_), Growth::Text(piece)) => {
-                thought_part(&Thought { text: piece.clone(), ..Thought::default() })
+            // The last piece is held until the next event: clients keep a seal only on a part that says something.
+            (Part::Thought(thought), Growth::Text(piece)) => {
+                let text = std::mem::replace(&mut thought.text, piece.clone());
+                thought_part(&Thought { text, ..Thought::default() })
             }
             (Part::Thought(thought), Growth::Seal(seal)) => {
                 thought.seal = Some(seal.clone());

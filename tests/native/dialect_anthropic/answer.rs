@@ -46,7 +46,7 @@ fn an_answer_that_calls_or_refuses_says_so_even_if_its_provider_did_not() {
     assert_eq!(calls["stop_reason"], "tool_use");
     let refuses = written(vec![Part::Refusal("No.".into())], None);
     assert_eq!(refuses["stop_reason"], "refusal");
-    assert_eq!(refuses["content"], json!([{"type": "text", "text": "No.", "citations": null}]));
+    assert_eq!(refuses["content"], json!([{"type": "text", "text": "No."}]));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn each_part_of_an_answer_has_its_block() {
     let page =
         Citation { url: Some("https://a.example".into()), title: Some("A".into()), ..Citation::default() };
     let cases = [
-        (Part::text("Hi"), json!([{"type": "text", "text": "Hi", "citations": null}])),
+        (Part::text("Hi"), json!([{"type": "text", "text": "Hi"}])),
         (Part::text(""), json!([])),
         (
             Part::Text { text: "Hi".into(), citations: vec![page, Citation::default()], cache: None },

@@ -58,10 +58,8 @@ pub(crate) fn message(stream: &[u8]) -> Value {
                 is_complete = true;
                 assert!(event["delta"]["stop_reason"].is_string());
                 assert!(event["usage"]["output_tokens"].is_u64());
-                for (into, from) in [("usage", &event["usage"])] {
-                    let counts = from.as_object().unwrap().iter().filter(|(_, count)| !count.is_null());
-                    counts.for_each(|(name, count)| message[into][name] = count.clone());
-                }
+                let counts = event["usage"].as_object().unwrap().iter().filter(|(_, count)| !count.is_null());
+                counts.for_each(|(name, count)| message["usage"][name] = count.clone());
                 for name in ["stop_reason", "stop_sequence"] {
                     message[name] = event["delta"][name].clone();
                 }

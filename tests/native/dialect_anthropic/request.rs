@@ -580,7 +580,10 @@ fn what_is_lost_is_noted_or_refused() {
         (Conversation { service_tier: Some("flex".into()), ..hello() }, Feature::ServiceTier),
         (Conversation { prompt_cache_key: Some("k".into()), ..hello() }, Feature::PromptCacheKey),
         (
-            Conversation { own: [("store".to_owned(), json!(true))].into_iter().collect(), ..hello() },
+            Conversation {
+                own: [("prediction".to_owned(), json!({"type": "content"}))].into_iter().collect(),
+                ..hello()
+            },
             Feature::OwnField,
         ),
         (

@@ -315,8 +315,7 @@ fn a_stream_tells_texts_at_once_and_calls_when_they_are_complete() {
     assert_eq!(
         parts,
         [
-            json!({"text": "hm", "thought": true}),
-            json!({"text": "", "thoughtSignature": "T"}),
+            json!({"text": "hm", "thought": true, "thoughtSignature": "T"}),
             json!({"text": "a"}),
             json!({"text": "b"}),
             json!({"functionCall": {"id": "c1", "name": "f", "args": {"x": 1}}}),

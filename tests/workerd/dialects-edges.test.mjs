@@ -7,7 +7,7 @@ import { PROVIDERS } from './dialects/answers.mjs';
 import { SDKS } from './dialects/clients.mjs';
 import { fourUpstreams } from './dialects/upstreams.mjs';
 import { ADMIN_KEY, startWorker, test } from './harness.mjs';
-import { UPSTREAM_KEY, json, routerOf, startUpstream } from './upstream.mjs';
+import { UPSTREAM_KEY, event, json, routerOf, sse, startUpstream } from './upstream.mjs';
 
 let upstream;
 let worker;
@@ -145,6 +145,53 @@ describe('what is refused is a 400 that names it, before anything is sent', () =
       assert.equal(upstream.untaken, 0);
     });
   }
+});
+
+describe('what a provider says in another way', () => {
+  const clients = Object.values(SDKS);
+  const each = async (router, script, check) => {
+    for (const client of clients) {
+      for (const stream of [false, true]) {
+        upstream.reset();
+        upstream.next(script(stream));
+        check(await client.run(worker, `turnout/${router}`, { text: 'Hi' }, { stream }), `${client.name}, ${stream ? 'streamed' : 'whole'}`);
+      }
+    }
+  };
+
+  test('a prompt that Gemini blocks is a refusal', async () => {
+    const blocked = { promptFeedback: { blockReason: 'PROHIBITED_CONTENT' }, usageMetadata: { promptTokenCount: 5, totalTokenCount: 5 }, modelVersion: 'gemini-3-flash', responseId: 'x' };
+    await each('gemini', (stream) => (stream ? sse([event(blocked, '\r\n\r\n')]) : json(blocked)), ({ stop, error, text }, name) => assert.deepEqual({ stop, error, text }, { stop: 'refusal', error: undefined, text: '' }, name));
+  });
+
+  const first = {
+    anthropic: () => sse([`event: error\n${event({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded today' } })}`]),
+    openai: () => sse([event({ error: { message: 'Overloaded today', type: 'server_error', code: 'overloaded', param: null } })]),
+    'openai-responses': () => sse([`event: error\n${event({ type: 'error', sequence_number: 0, code: 'server_error', message: 'Overloaded today', param: null })}`]),
+    gemini: () => sse([event({ error: { code: 503, message: 'Overloaded today', status: 'UNAVAILABLE' } }, '\r\n\r\n')]),
+  };
+  for (const [router, script] of Object.entries(first)) {
+    test(`${router}: an error before the first word is an error with a status`, async () => {
+      for (const client of clients) {
+        upstream.reset();
+        upstream.next(script());
+        const { error } = await client.run(worker, `turnout/${router}`, { text: 'Hi' }, { stream: true });
+        assert.match(error?.message ?? '', /Overloaded today/, client.name);
+        assert.ok(error.status >= 500, `${client.name}: ${error.status}`);
+      }
+    });
+  }
+
+  test('a body that the dialect does not allow is an upstream\'s error', async () => {
+    for (const [router, body] of [['anthropic', { type: 'message', content: 5 }], ['gemini', { candidates: 'x' }], ['openai', { choices: {} }], ['openai-responses', { object: 'response', output: 'x' }]]) {
+      for (const client of clients.filter(({ dialect }) => dialect.replace('_', '-') !== router)) {
+        upstream.reset();
+        upstream.next(json(body));
+        const { error } = await client.run(worker, `turnout/${router}`, { text: 'Hi' }, { stream: false });
+        assert.equal(error?.status, 502, `${client.name} → ${router}: ${error?.message}`);
+      }
+    }
+  });
 });
 
 describe('state that a provider keeps', () => {

@@ -7,12 +7,14 @@ const TOOLS = [{ name: 'weather', description: 'The weather of a city', schema: 
 const IMAGE = { mediaType: 'image/png', data: 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==' };
 /** As each provider makes them; Gemini's calls have none. */
 const CALL_IDS = { openai: 'call_Ab12', anthropic: 'toolu_01Ab12', openai_responses: 'call_Ab12', gemini: undefined };
-const idOf = (upstream) => (CALL_IDS[upstream] ? { id: CALL_IDS[upstream] } : {});
+const SECOND_IDS = { openai: 'call_Cd34', anthropic: 'toolu_01Cd34', openai_responses: 'call_Cd34', gemini: undefined };
+const idOf = (upstream, ids = CALL_IDS) => (ids[upstream] ? { id: ids[upstream] } : {});
 /** Base64, for Gemini's is checked to be. */
 const SIGNATURE = 'RXBRQkNwUUJBWm9QMm5uUm9hUkF6Zz09';
 
 const nothing = { text: '', thinking: '', calls: [], stop: 'stop', usage: USAGE };
 const call = { name: 'weather', args: { city: 'Brno' } };
+const second = { name: 'weather', args: { city: 'Graz' } };
 
 /**
  * `ask`; `says(upstream)` or `fails`; `seen`, without the ids of calls; `received`, a subset of what reached the upstream.
@@ -35,6 +37,21 @@ export const SCENARIOS = {
       says: () => ({ text: 'Snow.', stop: 'stop', usage: USAGE }),
       seen: { ...nothing, text: 'Snow.' },
       received: (upstream) => ({ system: 'Be brief.', calls: [{ ...idOf(upstream), ...call }], results: [{ ...idOf(upstream), text: 'It snows.' }] }),
+    },
+  },
+  'two calls at once': {
+    ask: { text: 'How is the weather in Brno and in Graz?', tools: TOOLS },
+    says: (upstream) => ({ calls: [{ id: CALL_IDS[upstream], ...call }, { id: SECOND_IDS[upstream], ...second }], stop: 'tools', usage: USAGE }),
+    seen: { ...nothing, calls: [call, second], stop: 'tools' },
+    received: { texts: ['How is the weather in Brno and in Graz?'] },
+    then: {
+      results: [{ name: 'weather', text: 'It snows.' }, { name: 'weather', text: 'It rains.' }],
+      says: () => ({ text: 'Snow and rain.', stop: 'stop', usage: USAGE }),
+      seen: { ...nothing, text: 'Snow and rain.' },
+      received: (upstream) => ({
+        calls: [{ ...idOf(upstream), ...call }, { ...idOf(upstream, SECOND_IDS), ...second }],
+        results: [{ ...idOf(upstream), text: 'It snows.' }, { ...idOf(upstream, SECOND_IDS), text: 'It rains.' }],
+      }),
     },
   },
   'structured output': {

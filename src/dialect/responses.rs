@@ -17,7 +17,7 @@ mod output;
 mod reply;
 mod request;
 mod stream;
-mod tools;
+pub(in crate::dialect) mod tools;
 mod write;
 
 use super::ReplyTo;

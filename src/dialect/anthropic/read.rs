@@ -11,6 +11,7 @@ use crate::dialect::Dialect;
 use crate::dialect::conversation::{
     Conversation, Format, Part, Role, Sampling, Seal, Source, Thinking, ThinkingMode, ToolCall, Turn,
 };
+use crate::dialect::responses::tools::can_be_strict;
 use crate::error::Error;
 
 /// What is ours, and what is read by name.
@@ -129,7 +130,9 @@ fn read_format(format: &Fields<'_>) -> Result<Format, Error> {
         return Err(wrong(&format.at("type"), "`json_schema`"));
     }
     let schema = format.get("schema").ok_or_else(|| wrong(&format.at("schema"), "a JSON Schema"))?;
-    Ok(Format::JsonSchema { name: None, description: None, schema: schema.clone(), strict: Some(true) })
+    // Anthropic keeps to any schema; OpenAI to one that leaves nothing open, and refuses to promise it of another.
+    let strict = can_be_strict(schema).then_some(true);
+    Ok(Format::JsonSchema { name: None, description: None, schema: schema.clone(), strict })
 }
 
 fn read_turn(message: &Value, path: &str, own: &mut Map<String, Value>) -> Result<Turn, Error> {

@@ -65,7 +65,7 @@ fn is_web_search(kind: &str) -> bool {
 }
 
 /// Whether a schema is one that strict mode takes: every object names all its members as required, and no others may be.
-fn can_be_strict(schema: &Value) -> bool {
+pub(in crate::dialect) fn can_be_strict(schema: &Value) -> bool {
     let Value::Object(schema) = schema else { return true };
     let of_members = |name: &str| {
         schema.get(name).and_then(Value::as_object).is_none_or(|members| members.values().all(can_be_strict))

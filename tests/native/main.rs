@@ -33,6 +33,7 @@ mod plan;
 mod provider;
 mod record;
 mod relay;
+mod round_trips;
 mod router;
 mod shelf;
 mod sse;

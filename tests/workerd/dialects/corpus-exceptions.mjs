@@ -1,0 +1,98 @@
+// Where a client SDK reads something else of a recording through the worker than the provider's own SDK does directly.
+
+const BROKEN_BOTH = 'a second `message_start` in the middle of a call: the SDK throws, and we end the answer as broken; Gemini\'s call is told as a whole, so nothing was sent before';
+const CALLS_AND_AN_END = 'code that the provider ran called the tools, and it says `end_turn`: elsewhere, calls are the reason to stop';
+/** A gap of ours, not of the dialects: Chat Completions and Responses have a `refusal`, Gemini a `finishMessage`. */
+const EXPLANATION = 'that it is a refusal is told; `stop_details.explanation`, the only words there are, is not translated';
+const REASONING_BESIDE = 'xAI counts reasoning beside `completion_tokens` (its `total_tokens` says so); elsewhere it is a part of the output';
+const NO_COUNTS = 'it says nothing of tokens, and `message_delta` must have a count of the output';
+const SECOND_START = '`@anthropic-ai/sdk` throws at a second `message_start`; we go on';
+const OWN_EVENTS = '`openai`\'s helper throws at an event of OpenAI\'s own tool; we pass over it';
+
+/** `differs` is `{member: [source's SDK, client's SDK]}`, exactly; long texts are cut. */
+export const EXCEPTIONS = [
+  { name: 'anthropic/anthropic-programmatic-tool-calling.1.chunks.txt', client: 'openai', reason: SECOND_START, differs: { error: ['Unexpected event order, got message_star', null], calls: [null, [{ name: 'rollDie', args: { player: 'player1' } }]], stop: [null, 'tools'], usage: [null, { input: 3369, output: 725 }] } },
+  { name: 'anthropic/anthropic-programmatic-tool-calling.1.chunks.txt', client: 'openai_responses', reason: SECOND_START, differs: { error: ['Unexpected event order, got message_star', null], calls: [null, [{ name: 'rollDie', args: { player: 'player1' } }]], stop: [null, 'tools'], usage: [null, { input: 3369, output: 725 }] } },
+  { name: 'anthropic/anthropic-programmatic-tool-calling.1.chunks.txt', client: 'gemini', reason: SECOND_START, differs: { error: ['Unexpected event order, got message_star', null], calls: [null, [{ name: 'rollDie', args: { player: 'player1' } }]], stop: [null, 'tools'], usage: [null, { input: 3369, output: 725 }] } },
+  { name: 'anthropic/anthropic-programmatic-tool-calling.1.json', client: 'openai_responses', reason: CALLS_AND_AN_END, differs: { stop: ['stop', 'tools'] } },
+  { name: 'anthropic/anthropic-programmatic-tool-calling.1.json', client: 'gemini', reason: CALLS_AND_AN_END, differs: { stop: ['stop', 'tools'] } },
+  { name: 'anthropic/anthropic-refusal.chunks.txt', client: 'openai', reason: EXPLANATION, differs: { text: ['This request triggered restrictions on v', ''] } },
+  { name: 'anthropic/anthropic-refusal.chunks.txt', client: 'openai_responses', reason: EXPLANATION, differs: { text: ['This request triggered restrictions on v', ''] } },
+  { name: 'anthropic/anthropic-refusal.chunks.txt', client: 'gemini', reason: EXPLANATION, differs: { text: ['This request triggered restrictions on v', ''] } },
+  { name: 'anthropic/anthropic-refusal.json', client: 'openai', reason: EXPLANATION, differs: { text: ['This request triggered restrictions on v', ''] } },
+  { name: 'anthropic/anthropic-refusal.json', client: 'openai_responses', reason: EXPLANATION, differs: { text: ['This request triggered restrictions on v', ''] } },
+  { name: 'anthropic/anthropic-refusal.json', client: 'gemini', reason: EXPLANATION, differs: { text: ['This request triggered restrictions on v', ''] } },
+  { name: 'anthropic/anthropic-tool-search-bm25.1.chunks.txt', client: 'openai', reason: SECOND_START, differs: { error: ['Unexpected event order, got message_star', null], calls: [null, [{ name: 'get_weather', args: { location: 'San Francisco, CA' } }]], stop: [null, 'tools'], usage: [null, { input: 1630, output: 158 }] } },
+  { name: 'anthropic/anthropic-tool-search-bm25.1.chunks.txt', client: 'openai_responses', reason: SECOND_START, differs: { error: ['Unexpected event order, got message_star', null], calls: [null, [{ name: 'get_weather', args: { location: 'San Francisco, CA' } }]], stop: [null, 'tools'], usage: [null, { input: 1630, output: 158 }] } },
+  { name: 'anthropic/anthropic-tool-search-bm25.1.chunks.txt', client: 'gemini', reason: SECOND_START, differs: { error: ['Unexpected event order, got message_star', null], calls: [null, [{ name: 'get_weather', args: { location: 'San Francisco, CA' } }]], stop: [null, 'tools'], usage: [null, { input: 1630, output: 158 }] } },
+  { name: 'anthropic/duplicate-message-start.chunks.txt', client: 'openai', reason: SECOND_START, differs: { text: ['', 'Hello, World!'], error: ['Unexpected event order, got message_star', null], calls: [null, []], stop: [null, 'stop'], usage: [null, { input: 17, output: 227 }] } },
+  { name: 'anthropic/duplicate-message-start.chunks.txt', client: 'openai_responses', reason: SECOND_START, differs: { text: ['', 'Hello, World!'], error: ['Unexpected event order, got message_star', null], calls: [null, []], stop: [null, 'stop'], usage: [null, { input: 17, output: 227 }] } },
+  { name: 'anthropic/duplicate-message-start.chunks.txt', client: 'gemini', reason: SECOND_START, differs: { text: ['', 'Hello, World!'], error: ['Unexpected event order, got message_star', null], calls: [null, []], stop: [null, 'stop'], usage: [null, { input: 17, output: 227 }] } },
+  { name: 'anthropic/spliced-message-start.chunks.txt', client: 'openai', reason: BROKEN_BOTH, differs: { error: ['Unexpected event order, got message_star', 'The downstream\'s answer broke off here; '] } },
+  { name: 'anthropic/spliced-message-start.chunks.txt', client: 'openai_responses', reason: BROKEN_BOTH, differs: { error: ['Unexpected event order, got message_star', 'The downstream\'s answer broke off here; '] } },
+  { name: 'anthropic/spliced-message-start.chunks.txt', client: 'gemini', reason: BROKEN_BOTH, differs: { error: ['Unexpected event order, got message_star', 502] } },
+  { name: 'openai-compatible/anthropic-fallback-tool-call.sse', client: 'anthropic', reason: NO_COUNTS, differs: { usage: [null, { input: 0, output: 0 }] } },
+  { name: 'openai-compatible/xai-tool-call.chunks.txt', client: 'openai_responses', reason: REASONING_BESIDE, differs: { usage: [{ input: 307, output: 26 }, { input: 307, output: 253 }] } },
+  { name: 'openai-compatible/xai-tool-call.chunks.txt', client: 'anthropic', reason: REASONING_BESIDE, differs: { usage: [{ input: 307, output: 26 }, { input: 307, output: 253 }] } },
+  { name: 'openai-compatible/xai-tool-call.chunks.txt', client: 'gemini', reason: REASONING_BESIDE, differs: { usage: [{ input: 307, output: 26 }, { input: 307, output: 253 }] } },
+  { name: 'openai-compatible/xai-tool-call.json', client: 'openai_responses', reason: REASONING_BESIDE, differs: { usage: [{ input: 307, output: 26 }, { input: 307, output: 281 }] } },
+  { name: 'openai-compatible/xai-tool-call.json', client: 'anthropic', reason: REASONING_BESIDE, differs: { usage: [{ input: 307, output: 26 }, { input: 307, output: 281 }] } },
+  { name: 'openai-compatible/xai-tool-call.json', client: 'gemini', reason: REASONING_BESIDE, differs: { usage: [{ input: 307, output: 26 }, { input: 307, output: 281 }] } },
+  { name: 'openai-responses/openai-apply-patch-tool.1.chunks.txt', client: 'openai', reason: OWN_EVENTS, differs: { error: ['Unhandled response stream event: {"type"', null], calls: [null, []], stop: [null, 'stop'], usage: [null, { input: 642, output: 67 }] } },
+  { name: 'openai-responses/openai-apply-patch-tool.1.chunks.txt', client: 'anthropic', reason: OWN_EVENTS, differs: { error: ['Unhandled response stream event: {"type"', null], calls: [null, []], stop: [null, 'stop'], usage: [null, { input: 642, output: 67 }] } },
+  { name: 'openai-responses/openai-apply-patch-tool.1.chunks.txt', client: 'gemini', reason: OWN_EVENTS, differs: { error: ['Unhandled response stream event: {"type"', null], calls: [null, []], stop: [null, 'stop'], usage: [null, { input: 642, output: 67 }] } },
+  { name: 'openai-responses/openai-shell-tool.1.chunks.txt', client: 'openai', reason: OWN_EVENTS, differs: { error: ['Unhandled response stream event: {"type"', null], calls: [null, []], stop: [null, 'stop'], usage: [null, { input: 145, output: 41 }] } },
+  { name: 'openai-responses/openai-shell-tool.1.chunks.txt', client: 'anthropic', reason: OWN_EVENTS, differs: { error: ['Unhandled response stream event: {"type"', null], calls: [null, []], stop: [null, 'stop'], usage: [null, { input: 145, output: 41 }] } },
+  { name: 'openai-responses/openai-shell-tool.1.chunks.txt', client: 'gemini', reason: OWN_EVENTS, differs: { error: ['Unhandled response stream event: {"type"', null], calls: [null, []], stop: [null, 'stop'], usage: [null, { input: 145, output: 41 }] } },
+];
+
+/** Kinds of items and blocks of tools that only the recording's own dialect has: no other client is told of them. */
+export const OWN_ONLY = {
+  'anthropic/anthropic-advisor-stop-reasons.chunks.txt': ['advisor_tool_result', 'server_tool_use'],
+  'anthropic/anthropic-advisor-stop-reasons.json': ['advisor_tool_result', 'server_tool_use'],
+  'anthropic/anthropic-code-execution-20250825.1.chunks.txt': ['bash_code_execution_tool_result', 'server_tool_use', 'text_editor_code_execution_tool_result'],
+  'anthropic/anthropic-code-execution-20250825.1.json': ['bash_code_execution_tool_result', 'server_tool_use', 'text_editor_code_execution_tool_result'],
+  'anthropic/anthropic-code-execution-20250825.2.chunks.txt': ['bash_code_execution_tool_result', 'server_tool_use', 'text_editor_code_execution_tool_result'],
+  'anthropic/anthropic-code-execution-20250825.2.json': ['bash_code_execution_tool_result', 'server_tool_use', 'text_editor_code_execution_tool_result'],
+  'anthropic/anthropic-code-execution-20250825.pptx-skill.chunks.txt': ['bash_code_execution_tool_result', 'server_tool_use', 'text_editor_code_execution_tool_result'],
+  'anthropic/anthropic-code-execution-20250825.pptx-skill.json': ['bash_code_execution_tool_result', 'server_tool_use', 'text_editor_code_execution_tool_result'],
+  'anthropic/anthropic-code-execution-20260120-prompt-cache.1.chunks.txt': ['bash_code_execution_tool_result', 'server_tool_use'],
+  'anthropic/anthropic-code-execution-file-upload.1.chunks.txt': ['bash_code_execution_tool_result', 'server_tool_use', 'text_editor_code_execution_tool_result'],
+  'anthropic/anthropic-code-execution-file-upload.1.json': ['bash_code_execution_tool_result', 'server_tool_use', 'text_editor_code_execution_tool_result'],
+  'anthropic/anthropic-fallback.chunks.txt': ['fallback'],
+  'anthropic/anthropic-fallback.json': ['fallback'],
+  'anthropic/anthropic-programmatic-tool-calling.1.json': ['code_execution_tool_result', 'server_tool_use'],
+  'anthropic/anthropic-tool-search-bm25.1.json': ['server_tool_use', 'tool_search_tool_result'],
+  'anthropic/anthropic-web-fetch-tool-20260209.1.chunks.txt': ['code_execution_tool_result', 'server_tool_use', 'web_fetch_tool_result'],
+  'anthropic/anthropic-web-fetch-tool-20260209.1.json': ['code_execution_tool_result', 'server_tool_use', 'web_fetch_tool_result'],
+  'anthropic/anthropic-web-search-tool.1.chunks.txt': ['server_tool_use', 'web_search_tool_result'],
+  'anthropic/anthropic-web-search-tool.1.json': ['server_tool_use', 'web_search_tool_result'],
+  'azure/azure-web-search-preview-tool.1.chunks.txt': ['web_search_call'],
+  'azure/azure-web-search-preview-tool.1.json': ['web_search_call'],
+  'azure/openai-file-search-tool.1.chunks.txt': ['file_search_call'],
+  'azure/openai-file-search-tool.1.json': ['file_search_call'],
+  'azure/openai-file-search-tool.2.chunks.txt': ['file_search_call'],
+  'azure/openai-file-search-tool.2.json': ['file_search_call'],
+  'openai-responses/openai-apply-patch-tool-delete.1.chunks.txt': ['apply_patch_call'],
+  'openai-responses/openai-apply-patch-tool.1.json': ['apply_patch_call'],
+  'openai-responses/openai-file-search-tool.1.chunks.txt': ['file_search_call'],
+  'openai-responses/openai-file-search-tool.1.json': ['file_search_call'],
+  'openai-responses/openai-file-search-tool.2.chunks.txt': ['file_search_call'],
+  'openai-responses/openai-file-search-tool.2.json': ['file_search_call'],
+  'openai-responses/openai-mcp-tool-approval.1.chunks.txt': ['mcp_approval_request', 'mcp_list_tools'],
+  'openai-responses/openai-mcp-tool-approval.1.json': ['mcp_approval_request', 'mcp_list_tools'],
+  'openai-responses/openai-mcp-tool-approval.2.chunks.txt': ['mcp_list_tools'],
+  'openai-responses/openai-mcp-tool-approval.2.json': ['mcp_list_tools'],
+  'openai-responses/openai-mcp-tool-approval.3.chunks.txt': ['mcp_approval_request', 'mcp_list_tools'],
+  'openai-responses/openai-mcp-tool-approval.3.json': ['mcp_approval_request', 'mcp_list_tools'],
+  'openai-responses/openai-mcp-tool-approval.4.chunks.txt': ['mcp_call', 'mcp_list_tools'],
+  'openai-responses/openai-mcp-tool-approval.4.json': ['mcp_call', 'mcp_list_tools'],
+  'openai-responses/openai-shell-tool.1.json': ['shell_call'],
+  'openai-responses/openai-web-search-tool.1.chunks.txt': ['web_search_call'],
+  'openai-responses/openai-web-search-tool.1.json': ['web_search_call'],
+  'openai-responses/programmatic-tool-calling.1.chunks.txt': ['program'],
+  'openai-responses/programmatic-tool-calling.1.json': ['program'],
+  'openai-responses/programmatic-tool-calling.3.chunks.txt': ['program_output'],
+  'openai-responses/programmatic-tool-calling.3.json': ['program_output'],
+  'xai-responses/xai-code-execution-tool.1.json': ['code_interpreter_call'],
+};

@@ -113,7 +113,9 @@ fn json(body: &[u8]) -> Value {
     let mut body: Value = serde_json::from_slice(body).unwrap();
     for tool in body["tools"].as_array_mut().into_iter().flatten() {
         let inner = if tool["function"].is_object() { &mut tool["function"] } else { tool };
-        inner.as_object_mut().map(|tool| tool.retain(|name, value| name != "strict" || *value == true));
+        if let Some(tool) = inner.as_object_mut() {
+            tool.retain(|name, value| name != "strict" || *value == true);
+        }
     }
     body
 }

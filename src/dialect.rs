@@ -1,7 +1,7 @@
 //! Wire formats, and the neutral conversation between them.
 //!
 //! In scope: their names, which is nearest to which, and translation: every dialect decodes into [`conversation`] and
-//! [`answer`], and encodes from them, so that adding a fifth is one folder and its line in [`Dialect::ALL`] and [`translate`].
+//! [`answer`], and encodes from them. A fifth is a folder and a variant of [`Dialect`]; the compiler names who has to know it.
 //! Out of scope: calls whose caller and downstream speak the same dialect. Their bytes are spliced and never come here (law 1).
 
 pub mod answer;

@@ -215,7 +215,7 @@ impl Caller {
 }
 
 fn not_allowed(message: String) -> Error {
-    Error { kind: ErrorKind::ModelNotAllowed, message, param: Some("model".to_owned()) }
+    Error { param: Some("model".to_owned()), ..Error::new(ErrorKind::ModelNotAllowed, message) }
 }
 
 impl crate::shelf::Document for KeyRecord {

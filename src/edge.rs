@@ -3,6 +3,7 @@
 //! `invocation` is one request and what its handling needs; `call` is the recipe of a model call; `config` holds stored
 //! documents; `exchange` does what `crate::exchange` says, by attempts in `upstream`; `stream` moves what was committed; `models` lists; `glue` is the border to JavaScript.
 
+mod admin;
 mod call;
 mod config;
 mod demo;
@@ -34,6 +35,7 @@ async fn fetch(request: Request, env: Env, ctx: Context) -> worker::Result<Respo
         Ok(Endpoint::Models(dialect)) => models::list(&invocation, dialect).await,
         Ok(Endpoint::Model(dialect, id)) => models::get(&invocation, dialect, &id).await,
         Ok(Endpoint::Health) => Ok(invocation.json(200, r#"{"status":"ok"}"#)),
+        Ok(Endpoint::Control(asked)) => admin::answer(&invocation, &asked).await,
         Err(error) => Err(error),
     };
     Ok(answer.unwrap_or_else(|error: Error| invocation.refuse(&error)))

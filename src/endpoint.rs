@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use crate::api;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
 
@@ -23,6 +24,8 @@ pub enum Endpoint {
     Model(Dialect, String),
     /// `GET /healthz`.
     Health,
+    /// Something of the control API.
+    Control(api::Asked),
 }
 
 /// What the URL says of a model call.
@@ -92,6 +95,9 @@ impl Endpoint {
     /// on a known path with another method, `InvalidRequest` on a model that is not UTF-8. Their dialect is that of
     /// [`Endpoint::dialect_of`].
     pub fn parse(method: &str, path: &str, query: &str) -> Result<Endpoint, Error> {
+        if let Some(asked) = api::parse(method, path)? {
+            return Ok(Endpoint::Control(asked));
+        }
         let (endpoint, methods) = at(path, query)?.ok_or_else(|| hint::not_found(path))?;
         if methods.contains(&method) {
             return Ok(endpoint);

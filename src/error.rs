@@ -5,6 +5,7 @@
 
 use crate::dialect::answer::Failure;
 use crate::dialect::{Dialect, anthropic, gemini, responses};
+use crate::fault::Fault;
 
 /// Why a call was refused. `code()` is stable: programs switch on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,20 @@ pub enum ErrorKind {
     UpstreamUnreachable,
     /// The upstream said nothing within the time that it was given.
     UpstreamTimeout,
+    /// A document that was sent to be saved does not validate: `faults` says why.
+    InvalidDocument,
+    /// There is no such router, revision, downstream, rule or key.
+    NoSuchResource,
+    /// The name or id is taken.
+    AlreadyExists,
+    /// Somebody else has changed it since: the etag that was sent is not the newest.
+    EtagMismatch,
+    /// The state of things forbids it: a ramp runs, or what is to go is still in use.
+    Conflict,
+    /// The key's tier allows no more calls for now.
+    RateLimited,
+    /// Changes cannot be made for now: the Durable Object or KV does not answer.
+    ControlUnavailable,
 }
 
 /// A refusal, in no dialect yet.
@@ -54,29 +69,33 @@ pub struct Error {
     pub message: String,
     /// The field at fault, where there is one.
     pub param: Option<String>,
+    /// Everything that is wrong with a document that was sent, each with its path; empty for all other errors.
+    pub faults: Vec<Fault>,
 }
 
 impl Error {
     /// An error about no field in particular.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error { kind, message: message.into(), param: None }
+        Error { kind, message: message.into(), param: None, faults: Vec::new() }
     }
 
     /// A fault in the caller's body, at `param`.
     pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Error { kind: ErrorKind::InvalidRequest, message: message.into(), param: Some(param.into()) }
+        Error { param: Some(param.into()), ..Error::new(ErrorKind::InvalidRequest, message) }
+    }
+
+    /// A document that was sent does not validate. The first fault is the message, all of them are listed.
+    pub fn document(faults: Vec<Fault>) -> Self {
+        let first = faults.first();
+        let message = first.map_or_else(|| "The document does not validate.".to_owned(), Fault::to_string);
+        let param = first.map(|fault| fault.path.clone()).filter(|path| !path.is_empty());
+        Error { param, faults, ..Error::new(ErrorKind::InvalidDocument, message) }
     }
 
     /// The body in the caller's dialect.
     pub fn body(&self, dialect: Dialect) -> String {
         match dialect {
-            Dialect::OpenAi => serde_json::json!({"error": {
-                "message": self.message,
-                "type": self.kind.openai_type(),
-                "param": self.param,
-                "code": self.kind.code(),
-            }})
-            .to_string(),
+            Dialect::OpenAi => self.openai_body().to_string(),
             Dialect::Anthropic => anthropic::encode_error(&Failure::from(self)),
             Dialect::Responses => responses::encode_error(&Failure::from(self)),
             Dialect::Gemini => gemini::encode_error(&Failure::from(self)),
@@ -97,6 +116,25 @@ impl Error {
 }
 
 impl Error {
+    /// `{"error": {message, type, param, code}}`, and `details` where faults are listed.
+    fn openai_body(&self) -> serde_json::Value {
+        let mut error = serde_json::json!({
+            "message": self.message,
+            "type": self.kind.openai_type(),
+            "param": self.param,
+            "code": self.kind.code(),
+        });
+        if !self.faults.is_empty()
+            && let Some(members) = error.as_object_mut()
+        {
+            let details = self.faults.iter();
+            let details =
+                details.map(|fault| serde_json::json!({"path": fault.path, "message": fault.message}));
+            members.insert("details".to_owned(), details.collect());
+        }
+        serde_json::json!({"error": error})
+    }
+
     /// Responses' error event. Its number is not known here, where the bytes before it are an upstream's own.
     fn responses_event(&self) -> String {
         serde_json::json!({
@@ -136,6 +174,12 @@ impl ErrorKind {
             ErrorKind::InvalidRouter | ErrorKind::InvalidGateway | ErrorKind::ConfigUnavailable => 503,
             ErrorKind::UpstreamCredentials | ErrorKind::UpstreamModel | ErrorKind::UpstreamUnreachable => 502,
             ErrorKind::UpstreamTimeout => 504,
+            ErrorKind::InvalidDocument => 400,
+            ErrorKind::NoSuchResource => 404,
+            ErrorKind::AlreadyExists | ErrorKind::Conflict => 409,
+            ErrorKind::EtagMismatch => 412,
+            ErrorKind::RateLimited => 429,
+            ErrorKind::ControlUnavailable => 503,
         }
     }
 
@@ -159,6 +203,13 @@ impl ErrorKind {
             ErrorKind::UpstreamModel => "upstream_model",
             ErrorKind::UpstreamUnreachable => "upstream_unreachable",
             ErrorKind::UpstreamTimeout => "upstream_timeout",
+            ErrorKind::InvalidDocument => "invalid_document",
+            ErrorKind::NoSuchResource => "no_such_resource",
+            ErrorKind::AlreadyExists => "already_exists",
+            ErrorKind::EtagMismatch => "etag_mismatch",
+            ErrorKind::Conflict => "conflict",
+            ErrorKind::RateLimited => "rate_limited",
+            ErrorKind::ControlUnavailable => "control_unavailable",
         }
     }
 
@@ -166,6 +217,7 @@ impl ErrorKind {
         match self.status() {
             401 => "authentication_error",
             403 => "permission_error",
+            429 => "rate_limit_error",
             500.. => "server_error",
             _ => "invalid_request_error",
         }

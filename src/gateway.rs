@@ -227,7 +227,7 @@ impl fmt::Debug for Credential {
 }
 
 fn not_found(message: String) -> Error {
-    Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) }
+    Error { param: Some("model".to_owned()), ..Error::new(ErrorKind::ModelNotFound, message) }
 }
 
 /// What a message quotes of a name that may be of any length.

@@ -3,6 +3,7 @@
 //! Modules in reading order: what comes in, what is decided, what is sent, what comes back, what is written down.
 //! Everything but `edge` is pure: no IO, clock, randomness, global or `async`; `now`, seeds and secrets are arguments.
 
+pub mod api;
 pub mod dialect;
 pub mod document;
 pub mod endpoint;

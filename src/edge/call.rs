@@ -225,7 +225,7 @@ async fn router(
          `provider/model`.",
         shortened(name)
     );
-    Err(Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) })
+    Err(Error { param: Some("model".to_owned()), ..Error::new(ErrorKind::ModelNotFound, message) })
 }
 
 /// The models by name that the caller may call.

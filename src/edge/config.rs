@@ -106,7 +106,7 @@ pub(super) async fn router(invocation: &Invocation, name: &str) -> Result<Option
                 "The router '{name}' is not valid, and no earlier version of it is: {}. Mend 'router:{name}' in KV.",
                 summary(&faults)
             );
-            Err(Error { kind: ErrorKind::InvalidRouter, message, param: Some("model".to_owned()) })
+            Err(Error { param: Some("model".to_owned()), ..Error::new(ErrorKind::InvalidRouter, message) })
         }
         None => Err(unavailable()),
     }

@@ -18,7 +18,7 @@ pub(super) fn off(model: &str) -> Error {
     let message = format!(
         "'{DEMO}/{model}' is a demo model, and those are off here; set the variable DEMO to `on` to have them."
     );
-    Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) }
+    Error { param: Some("model".to_owned()), ..Error::new(ErrorKind::ModelNotFound, message) }
 }
 
 /// A call to a demo model, in Chat Completions: what `receive` in `upstream.js` resolves to.

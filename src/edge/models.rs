@@ -44,7 +44,7 @@ pub(super) async fn get(invocation: &Invocation, dialect: Dialect, id: &str) -> 
     let ids = ids(invocation, &caller).await?;
     let nearest = did_you_mean(&nearest(id, ids.iter().map(String::as_str)));
     let message = format!("There is no model or router '{}'.{nearest}", shortened(id));
-    Err(Error { kind: ErrorKind::ModelNotFound, message, param: Some("model".to_owned()) })
+    Err(Error { param: Some("model".to_owned()), ..Error::new(ErrorKind::ModelNotFound, message) })
 }
 
 async fn ids(invocation: &Invocation, caller: &Caller) -> Result<Vec<String>, Error> {

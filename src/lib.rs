@@ -16,6 +16,7 @@ pub mod random;
 pub mod auth;
 pub mod call;
 pub mod identity;
+pub mod keys;
 
 pub mod assignment;
 pub mod condition;

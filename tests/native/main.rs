@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod access;
 mod assignment;
 mod auth;
 mod bypass;
@@ -26,6 +27,7 @@ mod exchange;
 mod failover_settings;
 mod gateway;
 mod identity;
+mod keys;
 mod losses;
 mod outbound;
 mod patience;

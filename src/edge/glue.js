@@ -50,6 +50,11 @@ export function describe(request) {
   return text;
 }
 
+// As many random numbers, uniform over all of 64 bits.
+export function draws(count) {
+  return crypto.getRandomValues(new BigUint64Array(count));
+}
+
 // Name and value of every header, a line each; names are lower-case by the standard.
 export function allHeaders(request) {
   return [...request.headers].flat().join("\n");

@@ -15,6 +15,8 @@ extern "C" {
     #[wasm_bindgen(js_name = readBody)]
     pub(super) fn read_body(request: &Request, limit: f64) -> Promise;
 
+    pub(super) fn draws(count: u32) -> Vec<u64>;
+
     pub(super) fn setting(env: &Env, name: &str) -> Option<String>;
 
     #[wasm_bindgen(js_name = readKey)]

@@ -1,7 +1,7 @@
 //! Client keys made through the API: their records, and what is said of them.
 //!
-//! In scope: what may be asked for and what becomes of it, ids, etags, what is shown. Out of scope: what a key may do (`auth`),
-//! where records lie and how they get to KV (`control`, `edge`). Randomness and time are arguments.
+//! In scope: what may be asked for and what becomes of it, ids, what is shown. Out of scope: what a key may do (`auth`), etags,
+//! where records lie and how they get to KV (`control`). Randomness and time are arguments.
 //!
 //! A key is shown in the answer that makes it and never again; what is stored is its SHA-256, and no answer shows that either.
 //! A record that somebody put into KV by hand is as good as one that was made here.
@@ -10,14 +10,13 @@ mod request;
 mod shown;
 
 pub use request::{Change, KeyChanges, NewKey};
-pub use shown::{KeyList, KeyPage, MadeKey, ShownKey};
+pub use shown::{Known, KeyList, MadeKey, ShownKey};
 
 use data_encoding::HEXLOWER;
 
 use crate::auth::{KeyDigest, KeyRecord};
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
-use crate::hash::Framed;
 use crate::nearest::{did_you_mean, nearest};
 
 /// The random bytes of a key: 20 B × 8 = 160 bits.
@@ -62,14 +61,12 @@ pub fn make(
 /// A record with `changes`, at `now` (seconds since 1970), and a sentence that says what they were.
 ///
 /// # Errors
-/// Everything that is wrong with what was asked for; `EtagMismatch` where it was asked for on the ground of an older
-/// record; `Conflict` where the key is revoked.
+/// Everything that is wrong with what was asked for; `Conflict` where the key is revoked.
 pub fn change(record: &KeyRecord, changes: &KeyChanges, now: u64) -> Result<(KeyRecord, String), Error> {
     if record.revoked {
         let message = "This key is revoked, for ever; make another one.";
         return Err(Error::new(ErrorKind::Conflict, message));
     }
-    check_etag(record, changes.etag.as_deref())?;
     let changed = changes.applied(record, now).map_err(Error::document)?;
     let summary = difference(record, &changed);
     Ok((changed, summary))
@@ -78,28 +75,6 @@ pub fn change(record: &KeyRecord, changes: &KeyChanges, now: u64) -> Result<(Key
 /// The record of a key that is over for ever.
 pub fn revoke(record: &KeyRecord) -> KeyRecord {
     KeyRecord { revoked: true, ..record.clone() }
-}
-
-/// Refuses what was asked for on the ground of an older record.
-///
-/// # Errors
-/// `EtagMismatch`.
-pub fn check_etag(record: &KeyRecord, expected: Option<&str>) -> Result<(), Error> {
-    let newest = etag(record);
-    if expected.is_none_or(|expected| expected == newest) {
-        return Ok(());
-    }
-    let message = format!(
-        "This key has been changed since: its etag is '{newest}' now. Get it again, and ask for your change with that."
-    );
-    Err(Error { param: Some("etag".to_owned()), ..Error::new(ErrorKind::EtagMismatch, message) })
-}
-
-/// What stands for a state of a record: two records have one etag if they say the same.
-pub fn etag(record: &KeyRecord) -> String {
-    let digest = Framed::new("turnout/key-etag/1").add(bytes(record)).finish();
-    let (start, _) = digest.split_at(8);
-    format!("k-{}", HEXLOWER.encode(start))
 }
 
 /// A record as KV holds it.

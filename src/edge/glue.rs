@@ -28,6 +28,8 @@ extern "C" {
     #[wasm_bindgen(js_name = listKeys)]
     pub(super) fn list_keys(env: &Env, prefix: &str, cursor: Option<&str>) -> Promise;
 
+    pub(super) fn count(env: &Env, binding: &str, key: &str) -> Promise;
+
     #[wasm_bindgen(js_name = writePoint)]
     pub(super) fn write_point(env: &Env, blobs: &str, doubles: &[f64]);
 }

@@ -27,6 +27,20 @@ export const CF_HEADER = 'x-test-cf';
 const START_TIMEOUT_MS = 30_000;
 const TEST_TIMEOUT_MS = 40_000;
 
+/** Stands in for Cloudflare's rate limits, which workerd itself has not: the binding's one function, without its clock. */
+const RATE_LIMIT = `
+const counts = new Map();
+export default (env) => ({
+  async limit({ key, ...rest }) {
+    if (typeof key !== "string" || Object.keys(rest).length > 0) throw new TypeError("limit takes a key");
+    if (env.calls === null) throw new Error("the limiter is not well today");
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    return { success: count <= env.calls };
+  },
+});
+`;
+
 /** `node:test`'s, with a limit: what waits for an event that never comes fails, and the tests after it go on. */
 export function test(name, body) {
   return nodeTest(name, { timeout: TEST_TIMEOUT_MS }, body);
@@ -36,15 +50,16 @@ export function test(name, body) {
  * Starts a worker.
  *
  * `vars` are text bindings over the defaults; `undefined` leaves one out. `kv` is what the namespace holds at the
- * start, `{key: value}`; an object is written as JSON.
+ * start, `{key: value}`; an object is written as JSON. `limits` are rate limit bindings, `{name: calls}`: so many calls of
+ * a key pass, ever; null is a binding that fails.
  */
-export async function startWorker({ vars = {}, kv = {} } = {}) {
+export async function startWorker({ vars = {}, kv = {}, limits = {} } = {}) {
   const worker = new Worker({
     ADMIN_KEY,
     UNIT_HASH_KEY,
     CONFIG_TTL_SECONDS: '1',
     ...vars,
-  });
+  }, limits);
   await worker.start(kv);
   return worker;
 }
@@ -63,6 +78,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
 
 class Worker {
   #vars;
+  #limits;
   #process;
   #exited;
   #directory = mkdtempSync(join(tmpdir(), 'turnout-workerd-'));
@@ -73,8 +89,9 @@ class Worker {
   /** Where the worker listens, without a slash at the end; another one after each restart. */
   url;
 
-  constructor(vars) {
+  constructor(vars, limits) {
     this.#vars = vars;
+    this.#limits = limits;
   }
 
   async start(contents) {
@@ -188,6 +205,9 @@ class Worker {
     const bindings = Object.entries(this.#vars)
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => `(name = ${text(name)}, text = ${text(String(value))})`);
+    const limits = Object.entries(this.#limits).map(([name, calls]) => (
+      `(name = ${text(name)}, wrapped = (moduleName = "test:rate-limit", innerBindings = [(name = "calls", json = ${text(JSON.stringify(calls))})]))`
+    ));
     return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -196,6 +216,7 @@ const config :Workerd.Config = (
     (name = "metrics", external = (address = "127.0.0.1:${this.#metrics.port}", http = ())),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
+  extensions = [(modules = [(name = "test:rate-limit", internal = true, esModule = ${text(RATE_LIMIT)})])],
   sockets = [(name = "http", address = "127.0.0.1:0", service = "main", http = (cfBlobHeader = ${text(CF_HEADER)}))],
 );
 const main :Workerd.Worker = (
@@ -205,7 +226,7 @@ const main :Workerd.Worker = (
   bindings = [
     (name = "ROUTERS", kvNamespace = "kv"),
     (name = "METRICS", analyticsEngine = "metrics"),
-    ${bindings.join(',\n    ')}
+    ${[...bindings, ...limits].join(',\n    ')}
   ],
 );
 `;

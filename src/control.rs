@@ -4,14 +4,20 @@
 //! the Durable Object that does what it says (`edge::control`), who may ask (`edge::admin`), and what an edit does to a
 //! document (`router`, `gateway`, `keys`).
 //!
-//! In reading order: a [`Request`] is sorted by [`dispatch`] into [`dispatch::Work`]; the answer is a [`Reply`].
+//! A [`Request`] is sorted by [`dispatch`] into [`dispatch::Work`]; [`machine::Task`] does it in steps, and ends with a [`Reply`].
+//! What KV shows is judged by `sight`, what it has not taken yet is brought there by `delivery`.
 
+mod delivery;
 pub mod dispatch;
 pub mod history;
+pub mod kv;
+pub mod machine;
 pub mod request;
 pub mod routers;
+mod sight;
 pub mod store;
 pub mod subject;
+mod survey;
 
 use serde::{Deserialize, Serialize};
 

@@ -78,14 +78,27 @@ pub struct Basis<'b> {
 pub enum Shown {
     /// A document as it stands: of [`Work::Show`], or after a [`Work::Change`].
     Document(Box<Document>),
+    /// There is no such document, and perhaps never was: of [`Work::Show`].
+    Absent(Subject),
     /// It has been deleted.
     Deleted(Entry),
-    /// Documents, and whether there are more after them.
-    Documents(Vec<Document>, bool),
+    /// A page of documents.
+    Documents(Listing),
     /// Revisions, newest first, and whether there are more before them.
     History(Vec<Entry>, bool),
     /// One revision.
     Revision(Revision),
+}
+
+/// A page of documents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// In order of their keys in KV.
+    pub documents: Vec<Document>,
+    /// What [`Page::after`] of the next page is; `None` on the last.
+    pub next: Option<String>,
+    /// KV could be listed. Else what control has never seen is missing.
+    pub is_whole: bool,
 }
 
 /// A document as it stands.

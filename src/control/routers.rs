@@ -32,6 +32,32 @@ pub struct Serving {
     pub explanation: String,
 }
 
+/// KV says that a change takes up to a minute, or more, to be seen everywhere.
+const KV_LAG_MS: u64 = 60_000;
+
+impl Serving {
+    /// Of an isolate that holds a revision, asked KV `age` ms ago, and asks again after `ttl` ms.
+    pub fn of(revision: Option<&str>, age: Option<u64>, ttl: u64) -> Serving {
+        let may_be_stale_ms = age.unwrap_or_default().max(ttl).saturating_add(KV_LAG_MS);
+        let explanation = match (revision, age) {
+            (Some(revision), Some(age)) => format!(
+                "The isolate that answered serves revision {revision}, and asked KV {} s ago. Once that is {} s ago, the next \
+                 call has it ask again, and is itself still served what is held. KV takes up to a minute to show a change \
+                 everywhere.",
+                age / 1000,
+                ttl / 1000
+            ),
+            (None, Some(_)) => "The isolate that answered found nothing valid in KV; the next call has it ask again. KV takes up \
+                                to a minute to show a change everywhere."
+                .to_owned(),
+            (_, None) => "The isolate that answered has not served this router yet, and will ask KV at the first call. KV takes \
+                          up to a minute to show a change everywhere."
+                .to_owned(),
+        };
+        Serving { revision: revision.map(str::to_owned), age_ms: age, may_be_stale_ms, explanation }
+    }
+}
+
 /// The router that a request's path names.
 ///
 /// # Errors

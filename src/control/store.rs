@@ -126,17 +126,22 @@ pub struct Commit {
 }
 
 /// Everything that control remembers. Every error is [`crate::error::ErrorKind::ControlUnavailable`].
-pub trait Store {
+pub trait Store: fmt::Debug {
     /// The newest revision of a subject; `None` where control has never seen it.
     fn newest(&self, subject: &Subject) -> Result<Option<Revision>, Error>;
     /// A revision by its number.
     fn revision(&self, subject: &Subject, number: u64) -> Result<Option<Revision>, Error>;
-    /// The newest revision with these bytes.
-    fn by_digest(&self, subject: &Subject, digest: &Digest) -> Result<Option<Entry>, Error>;
+    /// The newest revision with these bytes, of that origin where one is given.
+    fn by_digest(
+        &self,
+        subject: &Subject,
+        digest: &Digest,
+        origin: Option<Origin>,
+    ) -> Result<Option<Entry>, Error>;
     /// At most `limit` revisions whose numbers are below `before`, newest first.
     fn history(&self, subject: &Subject, before: u64, limit: u32) -> Result<Vec<Entry>, Error>;
-    /// At most `limit` subjects of a kind that are not deleted and whose keys come after `after`, in order of key.
-    fn subjects(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Subject>, Error>;
+    /// The subjects of a kind that are not deleted and whose keys come after `after`, in order of key.
+    fn subjects(&self, kind: Kind, after: &str) -> Result<Vec<Subject>, Error>;
     /// What is known beside the revisions.
     fn standing(&self, subject: &Subject) -> Result<Standing, Error>;
     /// Makes a revision the newest, with its standing, in one go.

@@ -10,11 +10,15 @@ use worker::web_sys::{RequestInit, Response};
 
 use super::call::authenticated;
 use super::invocation::{Invocation, resolved};
-use super::{control, glue};
+use super::settings::settings;
+use super::{config, control, glue};
 use crate::api::{Access, Asked, Operation, row_of};
 use crate::auth::Caller;
+use crate::control::routers::Serving;
 use crate::control::{Envelope, MAX_BODY_BYTES, Who, request};
 use crate::error::{Error, ErrorKind};
+use crate::gateway::Gateway;
+use crate::router::Router;
 
 /// Answers a request to the control API.
 pub(super) async fn answer(invocation: &Invocation, asked: &Asked) -> Result<Response, Error> {
@@ -29,7 +33,10 @@ pub(super) async fn answer(invocation: &Invocation, asked: &Asked) -> Result<Res
         Operation::OpenApi => unserved(asked),
         // Branch `edits`: `head(…)` is what control holds, `config::router` what calls get here.
         Operation::PlanRouter | Operation::ExplainRouter => unserved(asked),
-        Operation::GetRouter => asked_of_control(invocation, envelope, &body).await,
+        Operation::GetRouter => {
+            let serving = Some(serving(invocation, asked.name()));
+            asked_of_control(invocation, Envelope { serving, ..envelope }, &body).await
+        }
         Operation::ListRouters
         | Operation::CreateRouter
         | Operation::UpdateRouter
@@ -57,8 +64,22 @@ pub(super) async fn answer(invocation: &Invocation, asked: &Asked) -> Result<Res
         | Operation::CreateKey
         | Operation::GetKey
         | Operation::UpdateKey
-        | Operation::RevokeKey => asked_of_control(invocation, envelope, &body).await,
+        | Operation::RevokeKey => {
+            let response = asked_of_control(invocation, envelope, &body).await?;
+            if invocation.method != "GET" {
+                config::expire::<Router>(asked.name());
+                config::expire::<Gateway>(config::GATEWAY);
+            }
+            Ok(response)
+        }
     }
+}
+
+/// What this isolate serves of a router, and how old that may be.
+fn serving(invocation: &Invocation, name: &str) -> Serving {
+    let ttl = settings(&invocation.env).config_ttl;
+    let (revision, age) = config::held(name);
+    Serving::of(revision.as_deref(), age, ttl)
 }
 
 /// Who asks, where they may.

@@ -109,6 +109,32 @@ export async function listKeys(env, prefix, cursor) {
   return [page.keys.map(({ name }) => name.slice(prefix.length)), page.list_complete ? undefined : page.cursor];
 }
 
+// With metadata, which is JSON.
+export function writeWith(env, key, bytes, metadata) {
+  return env.ROUTERS.put(key, bytes.slice(), { metadata: JSON.parse(metadata) });
+}
+
+// `[[key, metadata as JSON], …], cursor`, of whole keys.
+export async function listWith(env, prefix, cursor) {
+  const page = await env.ROUTERS.list({ prefix, cursor });
+  const keys = page.keys.map(({ name, metadata }) => [name, metadata ? JSON.stringify(metadata) : undefined]);
+  return [keys, page.list_complete ? undefined : page.cursor];
+}
+
+// ---- Control's database ----
+
+// The rows that a statement gives, each an array.
+export function select({ sql }, statement, bindings) {
+  return [...sql.exec(statement, ...bindings).raw()];
+}
+
+// Statements with their bindings, all of them or none.
+export function transact(storage, statements) {
+  storage.transactionSync(() => {
+    for (const [statement, bindings] of statements) storage.sql.exec(statement, ...bindings);
+  });
+}
+
 // ---- Rate limits ----
 
 // Counts a call of a key: whether it may be made, or, where the binding cannot say, why not.

@@ -28,6 +28,16 @@ extern "C" {
     #[wasm_bindgen(js_name = listKeys)]
     pub(super) fn list_keys(env: &Env, prefix: &str, cursor: Option<&str>) -> Promise;
 
+    #[wasm_bindgen(catch, js_name = writeWith)]
+    pub(super) fn write_with(env: &Env, key: &str, bytes: &[u8], metadata: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(js_name = listWith)]
+    pub(super) fn list_with(env: &Env, prefix: &str, cursor: Option<&str>) -> Promise;
+
+    #[wasm_bindgen(catch)]
+    pub(super) fn select(storage: &JsValue, sql: &str, bindings: Vec<JsValue>) -> Result<Array, JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(super) fn transact(storage: &JsValue, statements: &Array) -> Result<(), JsValue>;
+
     pub(super) fn count(env: &Env, binding: &str, key: &str) -> Promise;
 
     #[wasm_bindgen(js_name = writePoint)]

@@ -31,16 +31,12 @@ pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
             let reply = Reply::json(&json!({}))?;
             Ok(Reply { revision: Some(entry.number), ..reply })
         }
-        Shown::Documents(documents, more) => {
+        Shown::Absent(subject) => Err(super::absent(name_of(subject))),
+        Shown::Documents(listing) => {
             let routers: Vec<View<'_>> =
-                documents.iter().map(|document| View { document, request }).collect();
-            let last = documents.last().filter(|_| *more);
-            let token = last.map(|last| BASE64URL_NOPAD.encode(last.subject.to_string().as_bytes()));
-            let mut body = json!({"routers": routers});
-            if let (Some(token), Some(members)) = (token, body.as_object_mut()) {
-                members.insert("next_page_token".to_owned(), token.into());
-            }
-            Reply::json(&body)
+                listing.documents.iter().map(|document| View { document, request }).collect();
+            let next_page_token = listing.next.as_ref().map(|key| BASE64URL_NOPAD.encode(key.as_bytes()));
+            Reply::json(&Routers { routers, next_page_token, note: (!listing.is_whole).then_some(UNLISTED) })
         }
         Shown::History(entries, more) => history::shown(entries, *more),
         Shown::Revision(revision) => {
@@ -69,6 +65,19 @@ fn name_of(subject: &Subject) -> &str {
         Subject::Gateway | Subject::Key(_) => "",
     }
 }
+
+/// A page of routers.
+#[derive(Serialize)]
+struct Routers<'r> {
+    routers: Vec<View<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+}
+
+const UNLISTED: &str =
+    "KV could not be listed just now: routers that were only ever put there by hand may be missing.";
 
 /// A router as it stands.
 struct View<'v> {

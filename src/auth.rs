@@ -26,9 +26,14 @@ impl KeyDigest {
         KeyDigest(Sha256::digest(key.as_bytes()).into())
     }
 
+    /// 64 hex digits, for the record's place alone: no answer shows them.
+    pub fn hex(&self) -> String {
+        HEXLOWER.encode(&self.0)
+    }
+
     /// The key in KV under which this key's record lies.
     pub fn storage_key(&self) -> String {
-        format!("key:{}", HEXLOWER.encode(&self.0))
+        format!("key:{}", self.hex())
     }
 
     /// Whether two digests are of the same key, in constant time.
@@ -191,6 +196,20 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
+    /// A record that says nothing but its id, and so opens nothing.
+    pub fn of(id: String) -> KeyRecord {
+        KeyRecord {
+            id,
+            name: String::new(),
+            scopes: Vec::new(),
+            routers: None,
+            tier: None,
+            expires_at: None,
+            revoked: false,
+            warnings: Vec::new(),
+        }
+    }
+
     /// Reads a stored record. One that cannot be read admits nobody.
     pub fn parse(bytes: &[u8]) -> Result<KeyRecord, Fault> {
         let read = serde_json::from_slice(bytes).map_err(|error| {

@@ -10,7 +10,7 @@ mod request;
 mod shown;
 
 pub use request::{Change, KeyChanges, NewKey};
-pub use shown::{Known, KeyList, MadeKey, ShownKey};
+pub use shown::{KeyList, Known, Kv, MadeKey, ShownKey};
 
 use data_encoding::HEXLOWER;
 

@@ -128,6 +128,11 @@ pub(super) fn expire<T: Shelved>(name: &str) {
     T::shelf(|shelf| shelf.expire(name));
 }
 
+/// The same of all client keys: which record an id stands for is not known here.
+pub(super) fn expire_keys() {
+    KeyRecord::shelf(Shelf::expire_all);
+}
+
 /// Reads a router where this isolate does not hold it yet.
 pub(super) async fn warm(invocation: &Invocation, name: &str) {
     let _ = find::<Router>(invocation, name).await;

@@ -6,9 +6,11 @@
 
 mod fields;
 mod json;
+mod table;
 
 pub(crate) use fields::{Fields, Found, Reader, typo_of};
 pub(crate) use json::Json;
+pub(crate) use table::{Field, Kind, Object, field, object, required};
 
 use crate::fault::Fault;
 

@@ -11,6 +11,7 @@ pub mod error;
 pub mod fault;
 pub mod hash;
 pub mod nearest;
+pub mod openapi;
 pub mod random;
 
 pub mod auth;

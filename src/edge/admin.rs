@@ -18,6 +18,7 @@ use crate::control::routers::Serving;
 use crate::control::{Envelope, MAX_BODY_BYTES, Who, request};
 use crate::error::{Error, ErrorKind};
 use crate::gateway::Gateway;
+use crate::openapi;
 use crate::router::Router;
 
 /// Answers a request to the control API.
@@ -29,8 +30,7 @@ pub(super) async fn answer(invocation: &Invocation, asked: &Asked) -> Result<Res
     let envelope = envelope(invocation, who);
     // 3.
     match asked.operation {
-        // Branch `keys`: the committed description.
-        Operation::OpenApi => unserved(asked),
+        Operation::OpenApi => Ok(invocation.json(200, openapi::DOCUMENT)),
         // Branch `edits`: `head(…)` is what control holds, `config::router` what calls get here.
         Operation::PlanRouter | Operation::ExplainRouter => unserved(asked),
         Operation::GetRouter => {

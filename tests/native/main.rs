@@ -29,6 +29,7 @@ mod gateway;
 mod identity;
 mod keys;
 mod losses;
+mod openapi;
 mod outbound;
 mod patience;
 mod plan;

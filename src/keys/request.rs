@@ -28,7 +28,7 @@ pub struct NewKey {
         not(target_arch = "wasm32"),
         schemars(
             length(min = 1, max = 100),
-            regex(pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$")
+            regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
         )
     )]
     pub name: String,
@@ -65,7 +65,7 @@ pub struct KeyChanges {
         not(target_arch = "wasm32"),
         schemars(
             length(min = 1, max = 100),
-            regex(pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$")
+            regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
         )
     )]
     pub name: Option<String>,
@@ -132,9 +132,9 @@ impl<T> Change<T> {
 )]
 pub enum Moment {
     /// Seconds since 1970.
-    Seconds(u64),
+    Seconds(#[cfg_attr(not(target_arch = "wasm32"), schemars(range(max = 99_999_999_999_u64)))] u64),
     /// As RFC 3339 has it.
-    Text(String),
+    Text(#[cfg_attr(not(target_arch = "wasm32"), schemars(extend("format" = "date-time")))] String),
 }
 
 impl NewKey {
@@ -190,12 +190,12 @@ impl Faults {
     }
 
     fn name(&mut self, name: &str) -> String {
-        let name = name.trim();
+        let (given, name) = (name, name.trim());
         if name.is_empty() {
             self.add("name", "is empty; write what people call the key, such as \"Mobile app\"");
         } else if name.chars().count() > LONGEST_NAME {
             self.add("name", format!("is longer than {LONGEST_NAME} characters; write a shorter one"));
-        } else if name.chars().any(char::is_control) {
+        } else if given.chars().any(char::is_control) {
             self.add("name", "has a line end or another control character; write it without");
         }
         name.to_owned()

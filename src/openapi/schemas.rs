@@ -122,11 +122,35 @@ impl Schemas {
         all.sort_by(|(first, _), (second, _)| first.cmp(second));
         let mut schemas = Map::new();
         for (name, schema) in all {
+            let schema = in_one_line(schema);
             let before = schemas.insert(name.clone(), schema.clone());
             assert!(before.is_none_or(|before| before == schema), "two schemas are named {name}");
         }
         schemas
     }
+}
+
+/// Descriptions that come of comments have their line ends.
+fn in_one_line(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if name == "description" => {
+                        *text = text
+                            .split("\n\n")
+                            .map(|part| part.replace('\n', " "))
+                            .collect::<Vec<_>>()
+                            .join("\n\n");
+                    }
+                    member => *member = in_one_line(member.take()),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = in_one_line(item.take())),
+        _ => {}
+    }
+    schema
 }
 
 pub(super) fn reference(name: &str) -> Value {

@@ -26,6 +26,10 @@ pub(super) trait Shelved: Document + 'static {
     fn key(name: &str) -> String;
     /// The key of its last good copy.
     fn good_key(name: &str) -> String;
+    /// Its key in KV, as the log has it.
+    fn logged_key(name: &str) -> String {
+        Self::key(name)
+    }
     /// Its shelf.
     fn shelf<R>(work: impl FnOnce(&mut Shelf<Self>) -> R) -> R;
 }
@@ -68,6 +72,10 @@ impl Shelved for KeyRecord {
     }
     fn good_key(name: &str) -> String {
         name.to_owned()
+    }
+    /// The hash of a key is not for logs; its beginning is enough to find the record.
+    fn logged_key(name: &str) -> String {
+        format!("{}…", name.get(..16).unwrap_or_default())
     }
     fn shelf<R>(work: impl FnOnce(&mut Shelf<Self>) -> R) -> R {
         KEYS.with_borrow_mut(work)
@@ -198,7 +206,7 @@ async fn refreshed<T: Shelved>(env: &Env, name: &str) -> Option<Good> {
         }
     };
     if let Some(log) = T::shelf(|shelf| shelf.take_log(name)) {
-        console_warn!("'{key}' is {log}");
+        console_warn!("'{}' is {log}", T::logged_key(name));
     }
     good
 }

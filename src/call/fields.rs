@@ -12,10 +12,12 @@ use super::asked::{self, LONGEST_MODEL};
 use super::field::Field;
 use super::layout::Piece;
 use super::value::{Found, UsageAsk, UserId, merged_metadata};
+use super::variables;
 use crate::dialect::Dialect;
 use crate::endpoint::Ask;
 use crate::error::Error;
 use crate::exchange::plan::Asked;
+use crate::treatment::Variables;
 
 /// What a body says. An absent field is its default.
 #[derive(Debug, Default)]
@@ -34,6 +36,9 @@ pub(super) struct Fields {
     pub(super) max_completion_tokens: Option<u64>,
     pub(super) has_tools: bool,
     pub(super) refers_to_state: bool,
+    /// From a whole answer or conversation, and not an item alone.
+    pub(super) goes_on: bool,
+    pub(super) prompt_variables: Variables,
     pub(super) system: Option<Range<usize>>,
     pub(super) messages: Option<Range<usize>>,
     pub(super) asked: Asked,
@@ -94,16 +99,13 @@ impl Fields {
                 self.refers_to_state |= dialect == Dialect::Responses && found.refers_to_items();
             }
             Field::PreviousResponse | Field::Conversation => {
-                self.refers_to_state |= !found.is_null() && found.text() != "\"\"";
+                self.goes_on |= !found.is_null() && found.text() != "\"\"";
+                self.refers_to_state |= self.goes_on;
             }
             Field::Ignore => self.asked.ignore = asked::ignore(found)?,
             Field::Fallback => self.asked.tuning = asked::fallback(found)?,
-            Field::Metadata
-            | Field::Models
-            | Field::ExtraBody
-            | Field::Sort
-            | Field::Provider
-            | Field::PromptVariables => {}
+            Field::PromptVariables => self.prompt_variables = variables::read(found)?,
+            Field::Metadata | Field::Models | Field::ExtraBody | Field::Sort | Field::Provider => {}
         }
         Ok(())
     }

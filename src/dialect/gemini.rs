@@ -17,6 +17,7 @@ mod ids;
 mod metadata;
 mod parts;
 mod pieces;
+mod places;
 mod request;
 mod schema;
 mod signature;
@@ -24,6 +25,7 @@ mod stream;
 mod thinking;
 mod writer;
 
+pub(crate) use self::places::PLACES;
 pub use answer::{decode_answer, encode_answer};
 pub use encode::encode_request;
 pub use encoder::Encoder;

@@ -22,6 +22,7 @@ mod history;
 mod messages;
 mod model;
 mod parts;
+mod places;
 mod request;
 mod thoughts;
 mod tools;
@@ -30,6 +31,7 @@ mod write;
 
 pub use self::decoder::Decoder;
 pub use self::encoder::Encoder;
+pub(crate) use self::places::PLACES;
 
 /// Reads a request.
 ///

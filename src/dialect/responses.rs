@@ -14,6 +14,7 @@ mod fields;
 mod history;
 mod items;
 mod output;
+mod places;
 mod reply;
 mod request;
 mod stream;
@@ -27,6 +28,7 @@ use super::loss::Losses;
 use crate::error::Error;
 
 pub use self::encoder::Encoder;
+pub(crate) use self::places::PLACES;
 pub use self::stream::Decoder;
 
 /// Reads a request.

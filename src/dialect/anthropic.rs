@@ -20,6 +20,7 @@ mod schema;
 mod thinking;
 mod tool;
 mod usage;
+mod wire;
 mod write;
 
 pub use self::answer::{decode_answer, encode_answer};
@@ -27,4 +28,5 @@ pub use self::decoder::Decoder;
 pub use self::encoder::Encoder;
 pub use self::error::{decode_error, encode_error};
 pub use self::read::decode_request;
+pub(crate) use self::wire::WIRE;
 pub use self::write::encode_request;

@@ -16,14 +16,18 @@ mod fields;
 mod ids;
 mod metadata;
 mod parts;
+mod path;
 mod pieces;
 mod request;
+mod said;
 mod schema;
 mod signature;
 mod stream;
 mod thinking;
+mod wire;
 mod writer;
 
+pub(crate) use self::wire::WIRE;
 pub use answer::{decode_answer, encode_answer};
 pub use encode::encode_request;
 pub use encoder::Encoder;

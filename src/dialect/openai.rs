@@ -25,11 +25,13 @@ mod parts;
 mod request;
 mod thoughts;
 mod tools;
+mod wire;
 mod words;
 mod write;
 
 pub use self::decoder::Decoder;
 pub use self::encoder::Encoder;
+pub(crate) use self::wire::WIRE;
 
 /// Reads a request.
 ///

@@ -16,8 +16,10 @@ mod items;
 mod output;
 mod reply;
 mod request;
+mod said;
 mod stream;
 pub(in crate::dialect) mod tools;
+mod wire;
 mod write;
 
 use super::ReplyTo;
@@ -28,6 +30,7 @@ use crate::error::Error;
 
 pub use self::encoder::Encoder;
 pub use self::stream::Decoder;
+pub(crate) use self::wire::WIRE;
 
 /// Reads a request.
 ///

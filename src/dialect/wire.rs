@@ -4,11 +4,19 @@
 //! dialect it is; a question that is new becomes a member here, and the compiler then asks every folder for its answer.
 //! Out of scope: the answers, which each folder has in its own `wire`.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
-use super::Dialect;
+use super::answer::{Answer, Failure, Malformed};
+use super::conversation::Conversation;
+use super::loss::{Fate, Feature, Losses};
+use super::translate::{Decode, Encode};
+use super::{Dialect, ReplyTo};
 use crate::call::field::Field;
+use crate::error::Error;
 use crate::provider::{AuthStyle, Habits};
+use crate::relay::reading::Reading;
 
 /// A dialect, as the rest of the worker sees it.
 #[derive(Debug)]
@@ -19,6 +27,13 @@ pub(crate) struct Wire {
     pub(crate) nearest: &'static [Dialect],
     pub(crate) body: Body,
     pub(crate) address: Address,
+    pub(crate) stream: Stream,
+    pub(crate) errors: Errors,
+    pub(crate) translation: Translation,
+    /// What becomes of a feature on its way into it: its column of the loss table.
+    pub(crate) fate: fn(Feature) -> Fate,
+    /// What those of its fields ask for that are kept in [`Conversation::own`]; any other is [`Feature::OwnField`].
+    pub(crate) own_features: &'static [(&'static str, Feature)],
 }
 
 /// What a call's body is to who reads and splices it (`call`, `outbound`).
@@ -91,6 +106,44 @@ pub(crate) struct Generate<'a> {
     pub(crate) stream: bool,
     /// A stream comes as server-sent events.
     pub(crate) events: bool,
+}
+
+/// What is read of its streams and whole answers on their way to a caller who speaks the same (`relay`).
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// Names of members and types, in quotes, by which an event is known that matters after the first meaningful one.
+    pub(crate) marks: &'static [&'static str],
+    /// What an event shows, of that name and with that data; `None` where it is no JSON object. The last says whether
+    /// something meaningful came before: then it need not be looked for.
+    pub(crate) read_event: for<'j> fn(&[u8], &'j [u8], bool) -> Option<Reading<'j>>,
+    /// What a whole body shows; nothing where it is of another make. More than one reading of a stream that is a list.
+    pub(crate) read_body: for<'j> fn(&'j [u8]) -> Vec<Reading<'j>>,
+    /// What an event shows whose middle was not kept: its beginning, and what was kept of its end. Of dialects whose last
+    /// event can be large.
+    pub(crate) read_torn: Option<for<'j> fn(&[u8], &'j [u8]) -> Reading<'j>>,
+}
+
+/// How errors of ours are told to its callers.
+#[derive(Debug)]
+pub(crate) struct Errors {
+    pub(crate) body: fn(&Error) -> String,
+    /// As one event of a stream, with the blank line after it.
+    pub(crate) event: fn(&Error) -> String,
+    /// The status that says that a provider has too much to do.
+    pub(crate) overloaded: u16,
+}
+
+/// From and to the neutral conversation (`translate`, which says what each is).
+#[derive(Debug)]
+pub(crate) struct Translation {
+    pub(crate) decode_request: fn(&[u8]) -> Result<Conversation, Error>,
+    pub(crate) encode_request: fn(&Conversation, &str, &mut Losses) -> Result<Vec<u8>, Error>,
+    pub(crate) decode_answer: fn(&[u8]) -> Result<Answer, Malformed>,
+    pub(crate) encode_answer: fn(&Answer, &ReplyTo) -> Vec<u8>,
+    pub(crate) decode_error: fn(u16, &[u8]) -> Failure,
+    pub(crate) encode_error: fn(&Failure) -> String,
+    pub(crate) decoder: fn() -> Box<dyn Decode>,
+    pub(crate) encoder: fn(Rc<ReplyTo>) -> Box<dyn Encode>,
 }
 
 impl Body {

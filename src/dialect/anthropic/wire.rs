@@ -1,9 +1,12 @@
 //! What the rest of the worker has to know of Messages.
 
+use super::{Decoder, Encoder, error, loss, reading};
 use crate::call::field::Field;
 use crate::call::messages;
 use crate::dialect::Dialect;
-use crate::dialect::wire::{Address, Body, Metadata, Wire};
+use crate::dialect::answer::Failure;
+use crate::dialect::translate::coders;
+use crate::dialect::wire::{Address, Body, Errors, Metadata, Stream, Translation, Wire};
 
 const VERSION: &str = "anthropic-version";
 
@@ -45,4 +48,29 @@ pub(crate) static WIRE: Wire = Wire {
         meant: &[(VERSION, VERSION_MEANT)],
         auth: |habits| habits.messages_auth,
     },
+    stream: Stream {
+        marks: &["\"usage\"", "\"error\"", "\"stop_reason\"", "\"message_stop\""],
+        read_event: |name, data, _| reading::read_event(name, data),
+        read_body: |json| reading::read_body(json).into_iter().collect(),
+        read_torn: None,
+    },
+    errors: Errors {
+        body: |error| error::encode_error(&Failure::from(error)),
+        event: |error| format!("event: error\ndata: {}\n\n", error::encode_error(&Failure::from(error))),
+        overloaded: 529,
+    },
+    translation: Translation {
+        decode_request: super::decode_request,
+        encode_request: super::encode_request,
+        decode_answer: super::decode_answer,
+        encode_answer: super::encode_answer,
+        decode_error: super::decode_error,
+        encode_error: super::encode_error,
+        decoder: || Box::new(Decoder::new()),
+        encoder: |reply| Box::new(Encoder::new(reply)),
+    },
+    fate: loss::fate,
+    own_features: &[],
 };
+
+coders!(Decoder, Encoder);

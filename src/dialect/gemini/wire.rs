@@ -1,9 +1,12 @@
 //! What the rest of the worker has to know of `generateContent`.
 
-use super::{path, said};
+use super::{Decoder, Encoder, error, loss, path, reading, said};
 use crate::call::field::Field;
 use crate::dialect::Dialect;
-use crate::dialect::wire::{Address, Body, Metadata, Wire};
+use crate::dialect::answer::Failure;
+use crate::dialect::loss::Feature;
+use crate::dialect::translate::coders;
+use crate::dialect::wire::{Address, Body, Errors, Metadata, Stream, Translation, Wire};
 use crate::provider::AuthStyle;
 
 pub(crate) static WIRE: Wire = Wire {
@@ -39,4 +42,33 @@ pub(crate) static WIRE: Wire = Wire {
         meant: &[],
         auth: |_| AuthStyle::XGoogApiKey,
     },
+    stream: Stream {
+        marks: &["\"usageMetadata\"", "\"error\"", "\"finishReason\"", "\"blockReason\""],
+        read_event: |_, data, _| reading::read(data),
+        read_body: reading::read_body,
+        read_torn: Some(|_, end| reading::read_torn(end)),
+    },
+    errors: Errors {
+        body: |error| error::encode_error(&Failure::from(error)),
+        event: |error| format!("data: {}\r\n\r\n", error::encode_error(&Failure::from(error))),
+        overloaded: 503,
+    },
+    translation: Translation {
+        decode_request: super::decode_request,
+        encode_request: super::encode_request,
+        decode_answer: super::decode_answer,
+        encode_answer: super::encode_answer,
+        decode_error: super::decode_error,
+        encode_error: super::encode_error,
+        decoder: || Box::new(Decoder::new()),
+        encoder: |reply| Box::new(Encoder::new(reply)),
+    },
+    fate: loss::fate,
+    own_features: &[
+        ("cachedContent", Feature::StoredState),
+        ("responseModalities", Feature::SpokenAnswer),
+        ("speechConfig", Feature::SpokenAnswer),
+    ],
 };
+
+coders!(Decoder, Encoder);

@@ -1,9 +1,12 @@
 //! What the rest of the worker has to know of Chat Completions.
 
+use super::{Decoder, Encoder, error, loss, reading};
 use crate::call::field::Field;
 use crate::call::messages;
 use crate::dialect::Dialect;
-use crate::dialect::wire::{Address, Body, Metadata, Wire};
+use crate::dialect::loss::Feature;
+use crate::dialect::translate::coders;
+use crate::dialect::wire::{Address, Body, Errors, Metadata, Stream, Translation, Wire};
 
 pub(crate) static WIRE: Wire = Wire {
     name: "openai",
@@ -40,4 +43,29 @@ pub(crate) static WIRE: Wire = Wire {
         meant: &[],
         auth: |habits| habits.auth,
     },
+    stream: Stream {
+        marks: &["\"usage\"", "\"error\"", "\"finish_reason\""],
+        read_event: |_, data, _| reading::read(data),
+        read_body: |json| reading::read(json).into_iter().collect(),
+        read_torn: None,
+    },
+    errors: Errors {
+        body: error::refusal,
+        event: |error| format!("data: {}\n\n", error::refusal(error)),
+        overloaded: 503,
+    },
+    translation: Translation {
+        decode_request: super::decode_request,
+        encode_request: super::encode_request,
+        decode_answer: super::decode_answer,
+        encode_answer: super::encode_answer,
+        decode_error: super::decode_error,
+        encode_error: super::encode_error,
+        decoder: || Box::new(Decoder::new()),
+        encoder: |reply| Box::new(Encoder::new(reply)),
+    },
+    fate: loss::fate,
+    own_features: &[("modalities", Feature::SpokenAnswer), ("audio", Feature::SpokenAnswer)],
 };
+
+coders!(Decoder, Encoder);

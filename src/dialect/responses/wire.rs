@@ -1,10 +1,13 @@
 //! What the rest of the worker has to know of Responses.
 
-use super::said;
+use super::{Decoder, Encoder, error, loss, reading, said};
 use crate::call::field::Field;
 use crate::call::messages;
 use crate::dialect::Dialect;
-use crate::dialect::wire::{Address, Body, Metadata, Wire};
+use crate::dialect::answer::Failure;
+use crate::dialect::loss::Feature;
+use crate::dialect::translate::coders;
+use crate::dialect::wire::{Address, Body, Errors, Metadata, Stream, Translation, Wire};
 
 pub(crate) static WIRE: Wire = Wire {
     name: "openai_responses",
@@ -41,4 +44,41 @@ pub(crate) static WIRE: Wire = Wire {
         meant: &[],
         auth: |habits| habits.auth,
     },
+    stream: Stream {
+        marks: &[
+            "\"usage\"",
+            "\"error\"",
+            "\"response.completed\"",
+            "\"response.incomplete\"",
+            "\"response.failed\"",
+        ],
+        read_event: reading::read_event,
+        read_body: |json| reading::read_body(json).into_iter().collect(),
+        read_torn: Some(reading::read_torn),
+    },
+    errors: Errors {
+        body: |error| error::encode(&Failure::from(error)),
+        event: |error| format!("event: error\ndata: {}\n\n", error::refusal_event(error)),
+        overloaded: 503,
+    },
+    translation: Translation {
+        decode_request: super::decode_request,
+        encode_request: super::encode_request,
+        decode_answer: super::decode_answer,
+        encode_answer: super::encode_answer,
+        decode_error: super::decode_error,
+        encode_error: super::encode_error,
+        decoder: || Box::new(Decoder::new()),
+        encoder: |reply| Box::new(Encoder::new(reply)),
+    },
+    fate: loss::fate,
+    own_features: &[
+        ("previous_response_id", Feature::StoredState),
+        ("conversation", Feature::StoredState),
+        ("background", Feature::StoredState),
+        ("prompt", Feature::StoredState),
+        ("item_reference", Feature::StoredState),
+    ],
 };
+
+coders!(Decoder, Encoder);

@@ -8,10 +8,10 @@
 //! whose name the top level has too is dropped, read neither by us nor by the provider.
 
 mod asked;
-mod field;
+pub(crate) mod field;
 mod fields;
 mod layout;
-mod messages;
+pub(crate) mod messages;
 pub(crate) mod object;
 mod outline;
 mod splice;
@@ -51,7 +51,7 @@ impl Call {
             body_fault(format!("The body is not UTF-8: the first fault is after {valid_bytes} bytes."))
         })?;
         if body.trim_ascii().is_empty() {
-            let message = format!("The body is empty: send {}.", layout::request_in(ask.dialect));
+            let message = format!("The body is empty: send {}.", ask.dialect.wire().body.form);
             return Err(body_fault(message));
         }
         let pieces = layout::pieces(ask.dialect, &body)?;

@@ -154,11 +154,7 @@ impl Provider {
 impl Habits {
     /// The header that carries the credential of calls in a dialect: the dialect's own, but where the downstream has another.
     pub fn auth_for(&self, dialect: Dialect) -> AuthStyle {
-        match dialect {
-            Dialect::OpenAi | Dialect::Responses => self.auth,
-            Dialect::Anthropic => self.messages_auth,
-            Dialect::Gemini => AuthStyle::XGoogApiKey,
-        }
+        (dialect.wire().address.auth)(self)
     }
 }
 

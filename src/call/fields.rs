@@ -14,6 +14,7 @@ use super::layout::Piece;
 use super::value::{Found, UsageAsk, UserId, merged_metadata};
 use super::variables;
 use crate::dialect::Dialect;
+use crate::dialect::wire::Metadata;
 use crate::endpoint::Ask;
 use crate::error::Error;
 use crate::exchange::plan::Asked;
@@ -60,7 +61,7 @@ impl Fields {
                 _ => fields.take(field, &found, ask.dialect)?,
             }
         }
-        if let (Dialect::Anthropic, Some(metadata)) = (ask.dialect, &metadata) {
+        if let (Metadata::UserIdAlone, Some(metadata)) = (ask.dialect.wire().body.metadata, &metadata) {
             fields.user_id = metadata.user_id()?;
         }
         fields.metadata = merged_metadata(metadata, metadata_over)?;
@@ -90,13 +91,13 @@ impl Fields {
             Field::MaxTokens => self.max_tokens = found.whole_number(),
             Field::MaxCompletionTokens => self.max_completion_tokens = found.whole_number(),
             Field::GenerationConfig => {
-                self.max_tokens = found.whole_number_of(&["maxOutputTokens", "max_output_tokens"]);
+                self.max_tokens = found.whole_number_of(dialect.wire().body.max_tokens_in);
             }
             Field::Tools | Field::Functions => self.has_tools |= found.is_filled_list(),
             Field::System => self.system = Some(found.span()),
             Field::Messages => {
                 self.messages = Some(found.span());
-                self.refers_to_state |= dialect == Dialect::Responses && found.refers_to_items();
+                self.refers_to_state |= dialect.wire().body.keeps_state && found.refers_to_items();
             }
             Field::PreviousResponse | Field::Conversation => {
                 self.goes_on |= !found.is_null() && found.text() != "\"\"";

@@ -11,7 +11,7 @@ use super::field::Field;
 use super::layout::Piece;
 use super::outline::Outline;
 use super::value::{UsageAsk, UserId};
-use crate::dialect::Dialect;
+use crate::dialect::wire::Metadata;
 use crate::endpoint::Operation;
 
 /// What is to be different in the body that goes out.
@@ -69,7 +69,7 @@ pub fn apply(body: &[u8], splices: &[Splice]) -> Vec<u8> {
 /// The splices of a body.
 pub(super) fn splices(outline: &Outline, overrides: &Overrides<'_>) -> Vec<Splice> {
     let Outline { dialect, pieces, fields, .. } = outline;
-    let asks = overrides.ask_usage && fields.stream && *dialect == Dialect::OpenAi;
+    let asks = overrides.ask_usage && fields.stream && dialect.wire().body.usage_on_request;
     let usage_ask = asks.then_some(&fields.usage_ask);
     let mut splices = Vec::new();
     let mut stayed: Option<&Piece> = None;
@@ -114,8 +114,8 @@ pub(super) fn splices(outline: &Outline, overrides: &Overrides<'_>) -> Vec<Splic
 
 /// Whether a piece is in the outbound body. Metadata of a literal `extra_body` is for us alone.
 fn stays(outline: &Outline, piece: &Piece, overrides: &Overrides<'_>) -> bool {
-    let dialect = outline.dialect;
     let is_removed = overrides.edits.is_some_and(|edits| edits.removed.contains(&piece.span.start));
+    let body = &outline.dialect.wire().body;
     !piece.shadowed
         && !is_removed
         && match piece.field {
@@ -124,19 +124,17 @@ fn stays(outline: &Outline, piece: &Piece, overrides: &Overrides<'_>) -> bool {
             ) => false,
             Some(Field::Models | Field::Provider) => overrides.forward_routing,
             Some(Field::Metadata) if piece.inside => false,
-            Some(Field::Metadata) => match dialect {
-                Dialect::OpenAi => overrides.forward_metadata,
+            Some(Field::Metadata) => match body.metadata {
+                Metadata::WhereStored => overrides.forward_metadata,
                 // Who counts tokens is not told whose they are.
-                Dialect::Anthropic => {
+                Metadata::UserIdAlone => {
                     outline.fields.user_id.is_some() && outline.operation == Operation::Generate
                 }
-                Dialect::Responses => true,
-                Dialect::Gemini => false,
+                Metadata::Whole => true,
+                Metadata::Nothing => false,
             },
-            // Of these dialects they are no fields, and would be refused.
-            Some(Field::User | Field::SafetyIdentifier) => {
-                matches!(dialect, Dialect::OpenAi | Dialect::Responses)
-            }
+            // Where they are no fields they would be refused.
+            Some(Field::User | Field::SafetyIdentifier) => body.takes_user,
             _ => true,
         }
 }

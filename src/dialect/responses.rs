@@ -13,12 +13,16 @@ mod error;
 mod fields;
 mod history;
 mod items;
+mod loss;
 mod output;
 mod places;
+mod reading;
 mod reply;
 mod request;
+mod said;
 mod stream;
 pub(in crate::dialect) mod tools;
+mod wire;
 mod write;
 
 use super::ReplyTo;
@@ -28,8 +32,8 @@ use super::loss::Losses;
 use crate::error::Error;
 
 pub use self::encoder::Encoder;
-pub(crate) use self::places::PLACES;
 pub use self::stream::Decoder;
+pub(crate) use self::wire::WIRE;
 
 /// Reads a request.
 ///

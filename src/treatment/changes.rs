@@ -31,7 +31,7 @@ pub(super) fn of(
     habits: &Habits,
 ) -> (Vec<Change>, Vec<&'static str>) {
     let (rest, own) = parameters.in_own_words(dialect, habits);
-    let places = Places::of(dialect);
+    let places = &dialect.wire().places;
     let (mut changes, mut lost) = spelled(&rest, caller, dialect, model, places)
         .or_else(|| spelled(&rest, &Conversation::default(), dialect, model, places))
         .unwrap_or_else(|| (Vec::new(), vec!["parameters"]));

@@ -137,15 +137,15 @@ impl Parameters {
     pub(super) fn in_own_words(&self, dialect: Dialect, habits: &Habits) -> (Parameters, OwnWords) {
         let mut rest = self.clone();
         let mut own = OwnWords::default();
-        let is_chat = dialect == Dialect::OpenAi;
+        let has_own_words = dialect.wire().places.has_own_words;
         if let Some(penalty) = rest.repetition_penalty.take() {
-            if is_chat && habits.takes_repetition_penalty {
+            if has_own_words && habits.takes_repetition_penalty {
                 own.members.push(("repetition_penalty", Value::Number(penalty)));
             } else {
                 own.lost.push("`repetition_penalty`");
             }
         }
-        if is_chat && habits.takes_routing && rest.reasoning != Reasoning::default() {
+        if has_own_words && habits.takes_routing && rest.reasoning != Reasoning::default() {
             own.members.push(("reasoning", rest.reasoning.as_openrouter_has_it()));
             rest.reasoning = Reasoning::default();
         }

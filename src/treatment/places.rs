@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use crate::dialect::Dialect;
 use crate::dialect::conversation::{Part, Role};
-use crate::dialect::{anthropic, gemini, openai, responses};
 
 /// Where a request of a dialect has its parameters and its prompts.
 #[derive(Debug)]
@@ -20,6 +18,8 @@ pub(crate) struct Places {
     pub(crate) left: &'static [&'static str],
     /// Every name may be written in snake case too.
     pub(crate) reads_snake_case: bool,
+    /// Servers have words of their own beside those of the dialect.
+    pub(crate) has_own_words: bool,
     /// Texts may be marked with `cache_control`.
     pub(crate) has_cache_marks: bool,
     /// Where the system prompt is.
@@ -54,16 +54,6 @@ impl SystemPrompt {
 }
 
 impl Places {
-    /// Those of a dialect.
-    pub(crate) fn of(dialect: Dialect) -> &'static Places {
-        match dialect {
-            Dialect::OpenAi => &openai::PLACES,
-            Dialect::Anthropic => &anthropic::PLACES,
-            Dialect::Responses => &responses::PLACES,
-            Dialect::Gemini => &gemini::PLACES,
-        }
-    }
-
     /// Whether a caller's member is the one of `name`, which is in the dialect's own spelling.
     pub(super) fn is(&self, written: &str, name: &str) -> bool {
         written == name || self.reads_snake_case && is_snake_case_of(written, name)

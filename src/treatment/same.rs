@@ -27,7 +27,7 @@ impl Applied {
     /// What is edited in a body of the caller's own dialect, and what could not be said there, for `x-turnout-note`.
     pub fn edits(&self, body: &str, call: &Outline, model: &str, habits: &Habits) -> (Edits, Option<String>) {
         let dialect = call.dialect();
-        let places = Places::of(dialect);
+        let places = &dialect.wire().places;
         let mut editor = Editor { body, members: call.members(body), places, edits: Edits::default() };
         let mut lost = Vec::new();
         // Who counts a prompt takes nothing that says how it is answered.

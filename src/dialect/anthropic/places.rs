@@ -7,12 +7,13 @@ use crate::dialect::conversation::{Part, Role};
 use crate::treatment::{Places, SystemPrompt};
 
 /// `output_config` holds an effort beside the form of the answer.
-pub(crate) const PLACES: Places = Places {
+pub(super) const PLACES: Places = Places {
     objects: &["output_config"],
     same: &[],
     interchangeable: &[],
     left: &["model", "messages", "stream", "system"],
     reads_snake_case: false,
+    has_own_words: false,
     has_cache_marks: true,
     system: SystemPrompt::Blocks("system"),
     turns: "messages",

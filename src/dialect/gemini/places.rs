@@ -6,12 +6,13 @@ use crate::dialect::conversation::{Part, Role};
 use crate::treatment::{Places, SystemPrompt};
 
 /// Google reads both spellings of every name. `thinkingConfig` is replaced whole: a level and a budget at once are refused.
-pub(crate) const PLACES: Places = Places {
+pub(super) const PLACES: Places = Places {
     objects: &["generationConfig"],
     same: &[],
     interchangeable: &[],
     left: &["contents", "systemInstruction"],
     reads_snake_case: true,
+    has_own_words: false,
     has_cache_marks: false,
     system: SystemPrompt::Parts("systemInstruction"),
     turns: "contents",

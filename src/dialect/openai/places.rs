@@ -7,12 +7,13 @@ use crate::dialect::conversation::{Part, Role};
 use crate::treatment::{Places, SystemPrompt};
 
 /// Names of many servers' own for how much to think are replaced by OpenAI's, and OpenAI's older name of the limit by its newer.
-pub(crate) const PLACES: Places = Places {
+pub(super) const PLACES: Places = Places {
     objects: &[],
     same: &[&["max_tokens", "max_completion_tokens"], &["reasoning_effort", "reasoning", "thinking"]],
     interchangeable: &[("max_tokens", "max_completion_tokens")],
     left: &["model", "messages", "stream", "stream_options"],
     reads_snake_case: false,
+    has_own_words: true,
     has_cache_marks: false,
     system: SystemPrompt::FirstTurns(&["system", "developer"]),
     turns: "messages",

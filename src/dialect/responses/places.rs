@@ -6,12 +6,13 @@ use crate::dialect::conversation::{Part, Role};
 use crate::treatment::{Places, SystemPrompt};
 
 /// `reasoning` holds how much beside how it is shown. What is stored and included is the caller's affair.
-pub(crate) const PLACES: Places = Places {
+pub(super) const PLACES: Places = Places {
     objects: &["reasoning"],
     same: &[],
     interchangeable: &[],
     left: &["model", "input", "instructions", "stream", "store", "include"],
     reads_snake_case: false,
+    has_own_words: false,
     has_cache_marks: false,
     system: SystemPrompt::Text("instructions"),
     turns: "input",

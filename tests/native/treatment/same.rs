@@ -60,7 +60,13 @@ fn a_parameter_is_replaced_where_it_stands_or_added_at_the_end() {
         r#"{"contents":[],"generationConfig":{ "topP" : 0.5 , "responseSchema" : {"b":1, "a":2.0} } }"#,
         r#"{"contents":[],"generationConfig":{ "topP" : 1 , "responseSchema" : {"b":1, "a":2.0},"temperature":0.9 } }"#,
     );
-    check(Gemini, "m", &hot, r#"{"contents":[]}"#, r#"{"contents":[],"generationConfig":{"temperature":0.9,"topP":1}}"#);
+    check(
+        Gemini,
+        "m",
+        &hot,
+        r#"{"contents":[]}"#,
+        r#"{"contents":[],"generationConfig":{"temperature":0.9,"topP":1}}"#,
+    );
     check(Gemini, "m", &hot, r#"{"metadata":{}}"#, r#"{"generationConfig":{"temperature":0.9,"topP":1}}"#);
 }
 
@@ -86,12 +92,28 @@ fn a_value_that_is_there_already_stays_as_it_is_written() {
 fn another_name_for_the_same_is_replaced_too() {
     let most = parameters(&json!({"max_new_tokens": 100}));
     for (model, body, expected) in [
-        ("gpt-5", r#"{"model":"r","max_tokens":5,"messages":[]}"#, r#"{"model":"gpt-5","max_completion_tokens":100,"messages":[]}"#),
-        ("gpt-5", r#"{"model":"r","messages":[],"max_completion_tokens":5}"#, r#"{"model":"gpt-5","messages":[],"max_completion_tokens":100}"#),
-        ("gpt-5", r#"{"model":"r","max_tokens":5,"max_completion_tokens":5,"messages":[]}"#, r#"{"model":"gpt-5","max_completion_tokens":100,"messages":[]}"#),
+        (
+            "gpt-5",
+            r#"{"model":"r","max_tokens":5,"messages":[]}"#,
+            r#"{"model":"gpt-5","max_completion_tokens":100,"messages":[]}"#,
+        ),
+        (
+            "gpt-5",
+            r#"{"model":"r","messages":[],"max_completion_tokens":5}"#,
+            r#"{"model":"gpt-5","messages":[],"max_completion_tokens":100}"#,
+        ),
+        (
+            "gpt-5",
+            r#"{"model":"r","max_tokens":5,"max_completion_tokens":5,"messages":[]}"#,
+            r#"{"model":"gpt-5","max_completion_tokens":100,"messages":[]}"#,
+        ),
         ("llama", r#"{"model":"r","messages":[]}"#, r#"{"model":"llama","messages":[],"max_tokens":100}"#),
         // It may be OpenAI's under a name of somebody's own, and who calls it knows.
-        ("ours", r#"{"model":"r","max_completion_tokens":5,"messages":[]}"#, r#"{"model":"ours","max_completion_tokens":100,"messages":[]}"#),
+        (
+            "ours",
+            r#"{"model":"r","max_completion_tokens":5,"messages":[]}"#,
+            r#"{"model":"ours","max_completion_tokens":100,"messages":[]}"#,
+        ),
     ] {
         check(OpenAi, model, &most, body, expected);
     }
@@ -149,7 +171,8 @@ fn every_parameter_in_every_dialect() {
         "reasoning": {"effort": "low", "exclude": true},
     });
     let in_dialect = |dialect, model, body: &str| {
-        let (out, note) = sent(&parameters(&all), &call(dialect, Operation::Generate, body), model, &Habits::default());
+        let (out, note) =
+            sent(&parameters(&all), &call(dialect, Operation::Generate, body), model, &Habits::default());
         (serde_json::from_str::<Value>(&out).unwrap(), note.unwrap_or_default())
     };
     let (chat, note) = in_dialect(OpenAi, "m", r#"{"model":"r","messages":[]}"#);
@@ -201,7 +224,8 @@ fn every_parameter_in_every_dialect() {
 #[test]
 fn openrouter_is_told_in_its_own_words() {
     let habits = turnout::provider::builtin("openrouter").unwrap().habits;
-    let variant = parameters(&json!({"reasoning": {"max_tokens": 500, "exclude": true}, "repetition_penalty": 1.2}));
+    let variant =
+        parameters(&json!({"reasoning": {"max_tokens": 500, "exclude": true}, "repetition_penalty": 1.2}));
     let body = r#"{"model":"r","reasoning_effort":"high","messages":[]}"#;
     let (out, note) = sent(&variant, &call(OpenAi, Operation::Generate, body), "x/m", &habits);
     assert_eq!(
@@ -302,9 +326,21 @@ fn prompts_of_chat_completions_are_turns() {
     ] {
         check(OpenAi, "m", &both, &body(&messages), &to(&expected));
     }
-    check(OpenAi, "m", &prompts(&[("developer", "S")]), &body(&format!("[{own}]")), &to(&format!("[{s},{own}]")));
+    check(
+        OpenAi,
+        "m",
+        &prompts(&[("developer", "S")]),
+        &body(&format!("[{own}]")),
+        &to(&format!("[{s},{own}]")),
+    );
     check(OpenAi, "m", &prompts(&[("user", "U")]), &body("7"), &to("7"));
-    check(OpenAi, "m", &prompts(&[("user", "U")]), r#"{"model":"r"}"#, r#"{"model":"m","messages":[{"content":"U","role":"user"}]}"#);
+    check(
+        OpenAi,
+        "m",
+        &prompts(&[("user", "U")]),
+        r#"{"model":"r"}"#,
+        r#"{"model":"m","messages":[{"content":"U","role":"user"}]}"#,
+    );
     // One text, for there are servers that take no parts.
     let parts = json!({"message_templates": [{"role": "system", "content": [{"type": "text", "text": "a"}, {"text": "b"}]}]});
     check(OpenAi, "m", &parts, &body("[]"), &to(r#"[{"content":"a\n\nb","role":"system"}]"#));
@@ -330,8 +366,12 @@ fn prompts_of_messages_stand_apart() {
             Anthropic,
             "m",
             &both,
-            &format!(r#"{{"system":{system},"model":"r","max_tokens":5,"messages":[{{"role":"user","content":"x"}}]}}"#),
-            &format!(r#"{{"system":{expected},"model":"m","max_tokens":5,"messages":[{u},{{"role":"user","content":"x"}}]}}"#),
+            &format!(
+                r#"{{"system":{system},"model":"r","max_tokens":5,"messages":[{{"role":"user","content":"x"}}]}}"#
+            ),
+            &format!(
+                r#"{{"system":{expected},"model":"m","max_tokens":5,"messages":[{u},{{"role":"user","content":"x"}}]}}"#
+            ),
         );
     }
     check(
@@ -367,11 +407,15 @@ fn prompts_of_responses_are_instructions_and_items() {
     for (body, expected) in [
         (
             r#"{"model":"r","input":"x\u00e9"}"#.to_owned(),
-            format!(r#"{{"model":"m","input":[{ua},{{"role":"user","content":"x\u00e9"}}],"instructions":"S \"1\"\n\nS2"}}"#),
+            format!(
+                r#"{{"model":"m","input":[{ua},{{"role":"user","content":"x\u00e9"}}],"instructions":"S \"1\"\n\nS2"}}"#
+            ),
         ),
         (
             r#"{"instructions" : "own \u00e9","model":"r","input":[ {"type":"message"} ]}"#.to_owned(),
-            format!(r#"{{"instructions" : "S \"1\"\n\nS2\n\nown \u00e9","model":"m","input":[{ua}, {{"type":"message"}} ]}}"#),
+            format!(
+                r#"{{"instructions" : "S \"1\"\n\nS2\n\nown \u00e9","model":"m","input":[{ua}, {{"type":"message"}} ]}}"#
+            ),
         ),
         (
             r#"{"instructions":null,"model":"r","input":[]}"#.to_owned(),
@@ -402,7 +446,9 @@ fn a_call_that_goes_on_has_the_turns_already() {
         &both,
         r#"{"model":"r","input":"x","previous_response_id":"resp_1"}"#,
         r#"{"model":"m","input":"x","previous_response_id":"resp_1","instructions":"S"}"#,
-        Some("not sent to openai_responses: the variant's turns, for the call goes on from one that had them"),
+        Some(
+            "not sent to openai_responses: the variant's turns, for the call goes on from one that had them",
+        ),
     );
     // A reference to an item is no conversation.
     check(
@@ -419,10 +465,16 @@ fn prompts_of_gemini_are_parts_and_contents() {
     let both = prompts(&[("system", "S"), ("assistant", "A")]);
     let a = r#"{"parts":[{"text":"A"}],"role":"model"}"#;
     for (system, expected) in [
-        (r#""systemInstruction":{ "role":"x","parts":[ {"text":"own"} ]},"#, r#""systemInstruction":{ "role":"x","parts":[{"text":"S"}, {"text":"own"} ]},"#),
+        (
+            r#""systemInstruction":{ "role":"x","parts":[ {"text":"own"} ]},"#,
+            r#""systemInstruction":{ "role":"x","parts":[{"text":"S"}, {"text":"own"} ]},"#,
+        ),
         (r#""system_instruction":{"parts":[]},"#, r#""system_instruction":{"parts":[{"text":"S"}]},"#),
         (r#""systemInstruction":"own","#, r#""systemInstruction":{"parts":[{"text":"S"},{"text":"own"}]},"#),
-        (r#""systemInstruction":{"role":"x"},"#, r#""systemInstruction":{"role":"x","parts":[{"text":"S"}]},"#),
+        (
+            r#""systemInstruction":{"role":"x"},"#,
+            r#""systemInstruction":{"role":"x","parts":[{"text":"S"}]},"#,
+        ),
         (r#""systemInstruction":null,"#, r#""systemInstruction":{"parts":[{"text":"S"}]},"#),
     ] {
         check(

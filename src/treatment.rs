@@ -103,6 +103,10 @@ impl Applied {
         self.prompts.put_before(&mut treated);
         let (rest, own) = self.treatment.parameters.in_own_words(target, habits);
         rest.set(&mut treated);
+        if own.members.iter().any(|(name, _)| *name == "reasoning") {
+            // It is said in that member, and would be said twice.
+            treated.thinking = None;
+        }
         let mut losses = Losses::forgiving(target, rest.features());
         let mut body = crate::dialect::translate::encode_request(target, &treated, model, &mut losses)?;
         // Every encoder writes an object that has members.

@@ -50,7 +50,7 @@ impl Fields {
     pub(super) fn read(ask: &Ask, body: &str, pieces: &[Piece]) -> Result<Fields, Error> {
         let mut fields = Fields::default();
         let (mut metadata, mut metadata_over) = (None, None);
-        let mut models = None;
+        let (mut models, mut sort, mut provider) = (None, None, None);
         for piece in pieces.iter().filter(|piece| !piece.shadowed) {
             let Some(field) = piece.field else { continue };
             let found = Found::new(path(ask.dialect, field, piece.inside), body, &piece.value);
@@ -58,6 +58,8 @@ impl Fields {
                 Field::Metadata if piece.inside => metadata_over = Some(found),
                 Field::Metadata => metadata = Some(found),
                 Field::Models => models = Some(found),
+                Field::Sort => sort = Some(found),
+                Field::Provider => provider = Some(found),
                 _ => fields.take(field, &found, ask.dialect)?,
             }
         }
@@ -70,11 +72,16 @@ impl Fields {
         }
         fields.stream = ask.stream.unwrap_or(fields.stream);
         check_model(&fields.model)?;
+        // To OpenRouter they are fields of its own, and its to refuse.
+        let is_openrouters = fields.model.starts_with(OPENROUTER);
         if let Some(models) = models {
-            let read = asked::models(&models);
-            // There the field is OpenRouter's own, and its to refuse.
-            fields.asked.models =
-                if fields.model.starts_with(OPENROUTER) { read.unwrap_or_default() } else { read? };
+            fields.asked.models = ours(asked::models(&models), is_openrouters)?;
+        }
+        if let Some(sort) = sort {
+            fields.asked.preference.sort = ours(asked::sort(&sort), is_openrouters)?;
+        }
+        if let Some(provider) = provider {
+            fields.asked.preference.providers = ours(asked::providers(&provider), is_openrouters)?;
         }
         Ok(fields)
     }
@@ -110,6 +117,11 @@ impl Fields {
         }
         Ok(())
     }
+}
+
+/// What was read, where the field is ours to read.
+fn ours<T: Default>(read: Result<T, Error>, is_openrouters: bool) -> Result<T, Error> {
+    if is_openrouters { Ok(read.unwrap_or_default()) } else { read }
 }
 
 /// How a call to OpenRouter names its model.

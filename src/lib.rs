@@ -29,6 +29,8 @@ pub mod provider;
 pub mod reach;
 pub mod shelf;
 
+pub mod control;
+
 pub mod exchange;
 
 pub mod relay;

@@ -3,6 +3,8 @@
 //! In scope: the unit, the first route that holds, the assignment. Out of scope: who serves the variant's model
 //! (`gateway`) and what happens when nobody does.
 
+pub mod explain;
+
 use std::rc::Rc;
 use std::sync::OnceLock;
 

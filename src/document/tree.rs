@@ -237,7 +237,9 @@ impl Tree {
                     if at > 0 {
                         out.push(',');
                     }
-                    [&member.before, &member.key, &member.colon].into_iter().for_each(|part| out.push_str(part));
+                    [&member.before, &member.key, &member.colon]
+                        .into_iter()
+                        .for_each(|part| out.push_str(part));
                     member.value.write(out);
                     out.push_str(&member.after);
                 }
@@ -349,7 +351,14 @@ impl<'t> Scanner<'t> {
             let value = self.value()?;
             let after = self.space().to_owned();
             let name = serde_json::from_str(key).ok()?;
-            members.push(Member { before: before.to_owned(), key: key.to_owned(), name, colon, value, after });
+            members.push(Member {
+                before: before.to_owned(),
+                key: key.to_owned(),
+                name,
+                colon,
+                value,
+                after,
+            });
             if self.symbol('}').is_some() {
                 return Some(Tree::Object(members, String::new()));
             }

@@ -18,7 +18,8 @@ use crate::router::ids::Taken;
 use crate::router::ramp::{Ramp, Schedule, Step};
 use crate::router::variant::Arm;
 use crate::router::{
-    Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, ramp, selection, variant,
+    Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, ramp, selection,
+    variant,
 };
 
 pub(super) const ROUTER_FIELDS: &[&str] = &[
@@ -285,7 +286,12 @@ fn named(
     let mut taken = Taken::given(reader, drafts.map(|draft| (draft.path.as_str(), draft.given.clone())));
     if weights > ramp::MOST_WEIGHTS {
         let most = ramp::MOST_WEIGHTS;
-        reader.fault("", format!("its ramps come to {weights} weights, a step having one for each variant; {most} are the most"));
+        reader.fault(
+            "",
+            format!(
+                "its ramps come to {weights} weights, a step having one for each variant; {most} are the most"
+            ),
+        );
         return (Vec::new(), None);
     }
     let default = default.map(|draft| finished(router, policy, draft, &mut taken));

@@ -11,26 +11,16 @@ mod ramps;
 mod weights;
 
 pub use history::summary;
+pub(crate) use ramps::shown as shown_ramp;
 pub use ramps::{Action, At, NewStep, NextStep, RampRequest, RampShown, RampState, ramped, ramps};
-pub(super) use ramps::shown as shown_ramp;
 pub use weights::{PromoteRequest, promoted};
 
+pub use crate::control::Edited;
 use crate::document::{self, Place, Spelling, Tree, snake_case};
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::router::document::ROUTER_FIELDS;
 use crate::router::{Router, parse};
-
-/// What an edit made of a document, validated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Edited {
-    /// The new document.
-    pub bytes: Vec<u8>,
-    /// A sentence of what changed, for the history.
-    pub summary: String,
-    /// What is odd in it and harmless.
-    pub warnings: Vec<Fault>,
-}
 
 /// What answers add to a document, and what is therefore ignored when it comes back. Never stored.
 pub const SERVER_FIELDS: &[&str] = &[
@@ -127,7 +117,8 @@ fn masked(mask: &str) -> Result<Vec<String>, Error> {
                 }
                 _ => format!("a router has no field '{shown}'"),
             };
-            let known: Vec<&str> = ROUTER_FIELDS.iter().copied().filter(|known| !matches!(*known, "name" | "ramp")).collect();
+            let known: Vec<&str> =
+                ROUTER_FIELDS.iter().copied().filter(|known| !matches!(*known, "name" | "ramp")).collect();
             let message = format!("The mask cannot be read: {why}. The fields are {}.", known.join(", "));
             return Err(Error::invalid("update_mask", message));
         }
@@ -159,18 +150,25 @@ fn sent(body: &[u8]) -> Result<Tree, Error> {
 
 /// A document that is stored. It has validated, so it is an object.
 fn stored(current: &[u8]) -> Result<Tree, Error> {
-    Tree::read(current)
-        .filter(|tree| matches!(tree, Tree::Object(..)))
-        .ok_or_else(|| Error::document(vec![Fault::new("", "the stored document is no JSON object; write the whole of it anew")]))
+    Tree::read(current).filter(|tree| matches!(tree, Tree::Object(..))).ok_or_else(|| {
+        Error::document(vec![Fault::new(
+            "",
+            "the stored document is no JSON object; write the whole of it anew",
+        )])
+    })
 }
 
 fn check_name(name: &str, body: &Tree) -> Result<(), Error> {
-    let Some(Tree::Raw(written)) = body.get("name").filter(|written| !written.is_null()) else { return Ok(()) };
+    let Some(Tree::Raw(written)) = body.get("name").filter(|written| !written.is_null()) else {
+        return Ok(());
+    };
     let written: String = serde_json::from_str(written).unwrap_or_default();
     if written.strip_prefix("routers/").unwrap_or(&written) == name {
         return Ok(());
     }
-    let message = format!("A router's name cannot be changed: this one is '{name}'. Make another, and delete this one.");
+    let message = format!(
+        "A router's name cannot be changed: this one is '{name}'. Make another, and delete this one."
+    );
     Err(Error::invalid("name", message))
 }
 

@@ -9,10 +9,11 @@ mod report;
 use std::collections::{BTreeSet, HashMap};
 
 use moves::Moves;
-use report::{listed_moves, percent, treatments};
 pub use report::{
-    Against, ArmPlan, ConditionChange, EpochChange, ModelPlan, MovePlan, Plan, PlanRequest, RouteChange, RoutePlan, Warning,
+    Against, ArmPlan, ConditionChange, EpochChange, ModelPlan, MovePlan, Plan, PlanRequest, RouteChange,
+    RoutePlan, Warning,
 };
+use report::{listed_moves, percent, treatments};
 
 use crate::assignment::Weight;
 use crate::condition::Expression;
@@ -78,7 +79,10 @@ pub fn compared(before: Option<&Router>, after: &Router, now: u64) -> (Vec<Route
     let mut notes = Vec::new();
     let is_other_unit = source(before.sticky_by.as_ref()) != source(after.sticky_by.as_ref());
     if is_other_unit {
-        notes.push("`sticky_by` changes, so that units are hashed by another id: all users are dealt anew.".to_owned());
+        notes.push(
+            "`sticky_by` changes, so that units are hashed by another id: all users are dealt anew."
+                .to_owned(),
+        );
     }
     let old: HashMap<&str, (Option<&Expression>, &Route)> =
         before.routes().map(|(condition, route)| (&*route.id, (condition, route))).collect();
@@ -91,10 +95,9 @@ pub fn compared(before: Option<&Router>, after: &Router, now: u64) -> (Vec<Route
         })
         .collect();
     routes.extend(
-        before
-            .routes()
-            .filter(|(_, route)| !new.contains(&*route.id))
-            .map(|(_, route)| RoutePlan::of(&route.id, RouteChange::Removed, arms(Some(route.at(now)), None))),
+        before.routes().filter(|(_, route)| !new.contains(&*route.id)).map(|(_, route)| {
+            RoutePlan::of(&route.id, RouteChange::Removed, arms(Some(route.at(now)), None))
+        }),
     );
     notes.extend(of_choice(before, after));
     notes.extend(of_routes(before, after, &routes));
@@ -115,9 +118,13 @@ fn common(
     let (old, new) = (before.at(now), after.at(now));
     let is_dealt_anew = is_other_unit || before.salt != after.salt;
     let mut arms = arms(Some(old), Some(new));
-    let hundredths = |percent: &Option<f64>| percent.and_then(Weight::from_percent).unwrap_or_default().hundredths();
-    let weights = |side: fn(&ArmPlan) -> &Option<f64>| arms.iter().map(|arm| hundredths(side(arm))).collect::<Vec<u16>>();
-    let moves = Moves::new(&weights(|arm| &arm.weight_before), &weights(|arm| &arm.weight_after), is_dealt_anew);
+    let hundredths =
+        |percent: &Option<f64>| percent.and_then(Weight::from_percent).unwrap_or_default().hundredths();
+    let weights = |side: fn(&ArmPlan) -> &Option<f64>| {
+        arms.iter().map(|arm| hundredths(side(arm))).collect::<Vec<u16>>()
+    };
+    let moves =
+        Moves::new(&weights(|arm| &arm.weight_before), &weights(|arm| &arm.weight_after), is_dealt_anew);
     for (at, arm) in arms.iter_mut().enumerate() {
         (arm.stay, arm.leave, arm.come) = (moves.share(at, at), moves.leave(at), moves.come(at));
     }
@@ -127,7 +134,9 @@ fn common(
     });
     let mut warnings = treatments(old, new);
     if before.salt != after.salt {
-        warnings.push("The salt changes: all users of this route are dealt anew, whatever the weights.".to_owned());
+        warnings.push(
+            "The salt changes: all users of this route are dealt anew, whatever the weights.".to_owned(),
+        );
     }
     warnings.extend(gone(&arms));
     warnings.extend(of_ramp(before, after, now));
@@ -189,7 +198,11 @@ fn of_ramp(before: &Route, after: &Route, now: u64) -> Option<String> {
     match (shown_ramp(before, now), shown_ramp(after, now)) {
         (_, Some(ramp)) if ramp.next.is_some() => {
             let next = ramp.next.as_ref().map(|step| format!("{} from {} on", percent(step.weight), step.at));
-            Some(format!("The moves are those of now; the ramp of '{}' moves more: {}.", ramp.variant_id, next.unwrap_or_default()))
+            Some(format!(
+                "The moves are those of now; the ramp of '{}' moves more: {}.",
+                ramp.variant_id,
+                next.unwrap_or_default()
+            ))
         }
         (Some(ramp), None) => Some(format!(
             "The ramp of '{}', which stands at {}, is not in the new document: the variants' own weights hold.",
@@ -223,14 +236,18 @@ fn of_routes(before: &Router, after: &Router, routes: &[RoutePlan]) -> Vec<Strin
             notes.push(format!("{what}: '{}'. Users may come over from one route to another, where they are dealt by its own salt.", ids.join("', '")));
         }
     };
-    let (appeared, went) = (ids(&|route| route.change == RouteChange::Added), ids(&|route| route.change == RouteChange::Removed));
+    let (appeared, went) = (
+        ids(&|route| route.change == RouteChange::Added),
+        ids(&|route| route.change == RouteChange::Removed),
+    );
     let is_renamed = !appeared.is_empty() && !went.is_empty();
     say(ids(&|route| route.condition.is_some()), "The condition changes");
     say(appeared, "A route appears");
     say(went, "A route goes");
     let order = |router: &Router| -> Vec<String> {
         let both = router.routes().map(|(_, route)| route.id.to_string());
-        let is_common = |id: &String| routes.iter().any(|route| route.route_id == *id && route.epoch.is_some());
+        let is_common =
+            |id: &String| routes.iter().any(|route| route.route_id == *id && route.epoch.is_some());
         both.filter(is_common).collect()
     };
     if order(before) != order(after) {

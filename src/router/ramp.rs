@@ -97,8 +97,11 @@ pub(super) fn read(reader: &mut Reader, found: Found) -> Option<Draft> {
     let known = &["variant_id", "steps", "state", "paused_at", "guardrails"];
     let mut fields = reader.object(found, known)?;
     if let Some(found) = fields.take("guardrails") {
-        reader.fault(found.path, "guardrails are not served by this version, and a ramp that left them out would go on where you \
-             want it to stop; remove the field");
+        reader.fault(
+            found.path,
+            "guardrails are not served by this version, and a ramp that left them out would go on where you \
+             want it to stop; remove the field",
+        );
     }
     let paused_at = fields.take("paused_at");
     let paused = match fields.take("state") {
@@ -108,19 +111,26 @@ pub(super) fn read(reader: &mut Reader, found: Found) -> Option<Draft> {
     let paused_at = match (paused, paused_at) {
         (Some(true), Some(found)) => Some(moment(reader, &found)?),
         (Some(true), None) => {
-            reader.fault(fields.at("paused_at"), "is missing; write since when the ramp is paused, as \"2026-12-01T09:00:00Z\"");
+            reader.fault(
+                fields.at("paused_at"),
+                "is missing; write since when the ramp is paused, as \"2026-12-01T09:00:00Z\"",
+            );
             None
         }
         (Some(false), Some(found)) => {
-            reader.fault(found.path, "belongs to a ramp that is paused; set `state` to \"paused\", or remove it");
+            reader.fault(
+                found.path,
+                "belongs to a ramp that is paused; set `state` to \"paused\", or remove it",
+            );
             None
         }
         _ => None,
     };
-    let variant = fields.required(reader, "variant_id", "the id of the variant that is ramped").and_then(|found| {
-        let id = ids::given(reader, Found { path: found.path.clone(), value: found.value })?;
-        Some((found.path, id))
-    });
+    let variant =
+        fields.required(reader, "variant_id", "the id of the variant that is ramped").and_then(|found| {
+            let id = ids::given(reader, Found { path: found.path.clone(), value: found.value })?;
+            Some((found.path, id))
+        });
     let write = "[{\"at\": \"2026-12-01T09:00:00Z\", \"weight\": 5}]";
     let steps = fields.required(reader, "steps", write).map(|found| steps(reader, found)).unwrap_or_default();
     Some(Draft { path, variant, steps, paused_at })
@@ -131,7 +141,10 @@ fn is_paused(reader: &mut Reader, found: &Found) -> Option<bool> {
         "running" => Some(false),
         "paused" => Some(true),
         other => {
-            let message = format!("'{}' is no state; write \"running\" or \"paused\"", crate::nearest::shortened(other));
+            let message = format!(
+                "'{}' is no state; write \"running\" or \"paused\"",
+                crate::nearest::shortened(other)
+            );
             reader.fault(&found.path, message);
             None
         }
@@ -178,12 +191,17 @@ fn moment(reader: &mut Reader, found: &Found) -> Option<u64> {
             Some(moment) => return Some(moment),
             None => "is no time; write it with its zone, as \"2026-12-01T09:00:00Z\"".to_owned(),
         },
-        Json::Number(seconds) if (0.0..MOST_SECONDS).contains(seconds) => return Some(milliseconds(*seconds)),
+        Json::Number(seconds) if (0.0..MOST_SECONDS).contains(seconds) => {
+            return Some(milliseconds(*seconds));
+        }
         Json::Number(seconds) if *seconds >= MOST_SECONDS => {
-            "is no time in Unix seconds; are these milliseconds? Write them without the last three digits".to_owned()
+            "is no time in Unix seconds; are these milliseconds? Write them without the last three digits"
+                .to_owned()
         }
         Json::Number(_) => "is before 1970".to_owned(),
-        other => format!("must be a time such as \"2026-12-01T09:00:00Z\" or Unix seconds, not {}", other.kind()),
+        other => {
+            format!("must be a time such as \"2026-12-01T09:00:00Z\" or Unix seconds, not {}", other.kind())
+        }
     };
     reader.fault(&found.path, fault);
     None
@@ -208,7 +226,10 @@ pub(super) fn scheduled(reader: &mut Reader, draft: Draft, arms: &[Arm]) -> Opti
         // Where the variants have faults themselves, this one says nothing new.
         if !arms.is_empty() {
             let known: Vec<&str> = arms.iter().map(|arm| &*arm.id).take(MOST_NAMED).collect();
-            reader.fault(path, format!("the route has no variant '{variant}'; it has '{}'", known.join("', '")));
+            reader.fault(
+                path,
+                format!("the route has no variant '{variant}'; it has '{}'", known.join("', '")),
+            );
         }
         return None;
     };

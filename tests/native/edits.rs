@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use turnout::error::{Error, ErrorKind};
 use turnout::moment;
-use turnout::router::edit::{Edited, PromoteRequest, RampRequest, created, pinned, promoted, ramped, summary, updated};
+use turnout::router::edit::{
+    Edited, PromoteRequest, RampRequest, created, pinned, promoted, ramped, summary, updated,
+};
 use turnout::router::{Router, parse};
 
 const AB_TEST: &str = include_str!("../fixtures/routers/ab-test-router.json");
@@ -92,22 +94,62 @@ fn promote(document: &str, request: Value) -> Result<Edited, Error> {
 #[test]
 fn promoting_sets_one_weight_and_scales_the_others() {
     let check = |before: &str, request: Value, after: &str, said: &str| {
-        let edited = promote(&document(before), request.clone()).unwrap_or_else(|error| panic!("{before} {request} {error:?}"));
+        let edited = promote(&document(before), request.clone())
+            .unwrap_or_else(|error| panic!("{before} {request} {error:?}"));
         assert_eq!((weights(&edited.bytes).as_str(), edited.summary.as_str()), (after, said), "{request}");
     };
-    check("sage@50 swift@50", json!({"variant_id": "sage"}), "sage@100 swift@0", "default: sage 50 → 100, swift 50 → 0");
-    check("sage@50 swift@50", json!({"variantId": "sage", "weight": 10}), "sage@10 swift@90", "default: sage 50 → 10, swift 50 → 90");
-    check("a@60 b@30 c@10", json!({"variant_id": "c", "weight": 50}), "a@33.33 b@16.67 c@50", "default: a 60 → 33.33, b 30 → 16.67, c 10 → 50");
-    check("a@33.33 b@33.33 c@33.34", json!({"variant_id": "c", "weight": 0}), "a@50 b@50 c@0", "default: a 33.33 → 50, b 33.33 → 50, c 33.34 → 0");
+    check(
+        "sage@50 swift@50",
+        json!({"variant_id": "sage"}),
+        "sage@100 swift@0",
+        "default: sage 50 → 100, swift 50 → 0",
+    );
+    check(
+        "sage@50 swift@50",
+        json!({"variantId": "sage", "weight": 10}),
+        "sage@10 swift@90",
+        "default: sage 50 → 10, swift 50 → 90",
+    );
+    check(
+        "a@60 b@30 c@10",
+        json!({"variant_id": "c", "weight": 50}),
+        "a@33.33 b@16.67 c@50",
+        "default: a 60 → 33.33, b 30 → 16.67, c 10 → 50",
+    );
+    check(
+        "a@33.33 b@33.33 c@33.34",
+        json!({"variant_id": "c", "weight": 0}),
+        "a@50 b@50 c@0",
+        "default: a 33.33 → 50, b 33.33 → 50, c 33.34 → 0",
+    );
     check("a@100 b@0", json!({"variant_id": "a", "weight": 100}), "a@100 b@0", "nothing that counts");
-    check("a@100 b@0", json!({"weights": {"a": 12.5, "b": 87.5}}), "a@12.5 b@87.5", "default: a 100 → 12.5, b 0 → 87.5");
-    check("a@100 b@0 c@0", json!({"weights": {"a": 40, "b": 60}}), "a@40 b@60 c@0", "default: a 100 → 40, b 0 → 60");
-    check("a@100 b@0", json!({"route_id": "default", "variant_id": "b"}), "a@0 b@100", "default: a 100 → 0, b 0 → 100");
+    check(
+        "a@100 b@0",
+        json!({"weights": {"a": 12.5, "b": 87.5}}),
+        "a@12.5 b@87.5",
+        "default: a 100 → 12.5, b 0 → 87.5",
+    );
+    check(
+        "a@100 b@0 c@0",
+        json!({"weights": {"a": 40, "b": 60}}),
+        "a@40 b@60 c@0",
+        "default: a 100 → 40, b 0 → 60",
+    );
+    check(
+        "a@100 b@0",
+        json!({"route_id": "default", "variant_id": "b"}),
+        "a@0 b@100",
+        "default: a 100 → 0, b 0 → 100",
+    );
 }
 
 #[test]
 fn weights_that_stay_keep_their_spelling_and_so_does_all_else() {
-    let before = document("a@4e1 b@40.00 c@20").replacen('{', "{\"team\" : [1e3, 1.0 ],\n\t\"big\": 123456789012345678901234567890, ", 1);
+    let before = document("a@4e1 b@40.00 c@20").replacen(
+        '{',
+        "{\"team\" : [1e3, 1.0 ],\n\t\"big\": 123456789012345678901234567890, ",
+        1,
+    );
     let after = promote(&before, json!({"weights": {"a": 40, "b": 50, "c": 10}})).unwrap();
     assert_eq!(text(&after), before.replace("40.00", "50").replace(": 20}", ": 10}"));
 }
@@ -121,9 +163,21 @@ fn a_promotion_that_cannot_be_is_refused_with_what_there_is() {
     };
     let one = &document("a@100 b@0");
     let invalid = ErrorKind::InvalidRequest;
-    check(one, json!({"variant_id": "a", "weight": 60}), invalid, "weights", "{\"weights\": {\"a\": …, \"b\": …}}");
+    check(
+        one,
+        json!({"variant_id": "a", "weight": 60}),
+        invalid,
+        "weights",
+        "{\"weights\": {\"a\": …, \"b\": …}}",
+    );
     check(one, json!({"variant_id": "sage"}), invalid, "variant_id", "no variant 'sage'; it has 'a', 'b'");
-    check(one, json!({"route_id": "x", "variant_id": "a"}), invalid, "route_id", "no route 'x'; there are 'default'");
+    check(
+        one,
+        json!({"route_id": "x", "variant_id": "a"}),
+        invalid,
+        "route_id",
+        "no route 'x'; there are 'default'",
+    );
     check(one, json!({"variant_id": "a", "weight": 33.333}), invalid, "weight", "at most two decimals");
     check(one, json!({"variant_id": "a", "weight": -1}), invalid, "weight", "from 0 to 100");
     check(one, json!({"weights": {"a": 40}}), invalid, "weights", "sum to 40, not to 100");
@@ -132,8 +186,20 @@ fn a_promotion_that_cannot_be_is_refused_with_what_there_is() {
     check(one, json!({"weights": {"a": 100}, "variant_id": "a"}), invalid, "weights", "not both");
     check(one, json!({"weights": {"a": 100}, "weight": 5}), invalid, "weights", "not both");
     check(one, json!({}), invalid, "variant_id", "Name the variant");
-    check(&AB_TEST.replace("ab-test-router", "r"), json!({"variant_id": "variant-a"}), invalid, "route_id", "there are 'ab-test-route', 'default'");
-    check(&BY_RULE.replace("by-rule", "r"), json!({"variant_id": "a"}), invalid, "route_id", "A router with `rule` has no weights");
+    check(
+        &AB_TEST.replace("ab-test-router", "r"),
+        json!({"variant_id": "variant-a"}),
+        invalid,
+        "route_id",
+        "there are 'ab-test-route', 'default'",
+    );
+    check(
+        &BY_RULE.replace("by-rule", "r"),
+        json!({"variant_id": "a"}),
+        invalid,
+        "route_id",
+        "A router with `rule` has no weights",
+    );
 }
 
 fn ramp(document: &str, request: Value, now: u64) -> Result<Edited, Error> {
@@ -142,7 +208,11 @@ fn ramp(document: &str, request: Value, now: u64) -> Result<Edited, Error> {
 
 /// Steps at hours from [`NOW`] on.
 fn steps(weights: &[f64]) -> Value {
-    weights.iter().zip(0..).map(|(weight, hour)| json!({"at": moment::rfc3339(NOW + hour * HOUR), "weight": weight})).collect()
+    weights
+        .iter()
+        .zip(0..)
+        .map(|(weight, hour)| json!({"at": moment::rfc3339(NOW + hour * HOUR), "weight": weight}))
+        .collect()
 }
 
 /// The document with a ramp of `b` to these weights, started an hour before its first step.
@@ -156,7 +226,10 @@ fn weights_at(document: &str, now: u64) -> String {
     let router = parse("r", document.as_bytes()).unwrap();
     let (_, route) = router.routes().next().unwrap();
     let weights = route.at(now).variants.iter();
-    weights.map(|variant| format!("{}@{}", variant.id, variant.weight.percent())).collect::<Vec<_>>().join(" ")
+    weights
+        .map(|variant| format!("{}@{}", variant.id, variant.weight.percent()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
@@ -168,7 +241,11 @@ fn a_ramp_is_started_paused_resumed_and_ended() {
     let during = NOW + HOUR + 1_500;
     let paused = ramp(&document, json!({"action": "pause"}), during).unwrap();
     assert_eq!(paused.summary, "ramp of b paused on default");
-    assert!(text(&paused).ends_with(r#""state": "paused", "paused_at": "2026-12-01T01:00:01.500Z"}}}"#), "{}", text(&paused));
+    assert!(
+        text(&paused).ends_with(r#""state": "paused", "paused_at": "2026-12-01T01:00:01.500Z"}}}"#),
+        "{}",
+        text(&paused)
+    );
     assert_eq!(weights_at(text(&paused), NOW + 99 * HOUR), "a@95 b@5");
 
     let resumed = ramp(text(&paused), json!({"action": "resume"}), during + 10 * HOUR).unwrap();
@@ -193,7 +270,13 @@ fn the_spelling_of_a_ramp_is_that_around_it() {
     let camel = document("a@90 b@10").replace("variant_id", "variantId").replace("model_id", "modelId");
     let request = json!({"variant_id": "b", "steps": [{"at": 1796083200, "weight": 1}, {"at": 1796086800.5, "weight": 2}]});
     let started = ramp(&camel, request, NOW - 1).unwrap();
-    assert!(text(&started).contains(r#""ramp": {"variantId": "b", "steps": [{"at": 1796083200, "weight": 1}, {"at": 1796086800.5, "#), "{}", text(&started));
+    assert!(
+        text(&started).contains(
+            r#""ramp": {"variantId": "b", "steps": [{"at": 1796083200, "weight": 1}, {"at": 1796086800.5, "#
+        ),
+        "{}",
+        text(&started)
+    );
     let paused = ramp(text(&started), json!({"action": "pause"}), NOW + 1).unwrap();
     assert!(text(&paused).contains("\"pausedAt\": \"2026"), "{}", text(&paused));
     let resumed = ramp(text(&paused), json!({"action": "resume"}), NOW + 5_001).unwrap();
@@ -202,7 +285,8 @@ fn the_spelling_of_a_ramp_is_that_around_it() {
 
 #[test]
 fn a_ramp_that_begins_in_the_past_is_said() {
-    let request = |hours: u64| (json!({"variant_id": "b", "steps": steps(&[5.0, 50.0])}), NOW + hours * HOUR + 1);
+    let request =
+        |hours: u64| (json!({"variant_id": "b", "steps": steps(&[5.0, 50.0])}), NOW + hours * HOUR + 1);
     let check = |hours: u64, said: &str| {
         let (request, now) = request(hours);
         let edited = ramp(&document("a@90 b@10"), request, now).unwrap();
@@ -236,27 +320,67 @@ fn what_a_ramp_is_not_in_a_state_for_is_refused() {
     check(&plain, NOW, json!({"variant_id": "b"}), invalid, "Send the steps");
     check(&plain, NOW, json!({"steps": []}), invalid, "Name the variant");
     check(&plain, NOW, json!({"variant_id": "c", "steps": []}), invalid, "no variant 'c'; it has 'a', 'b'");
-    check(&plain, NOW, json!({"variant_id": "b", "steps": []}), ErrorKind::InvalidDocument, "needs at least one step");
-    check(&plain, NOW, json!({"variant_id": "b", "steps": [{"at": "soon", "weight": 1}]}), ErrorKind::InvalidDocument, "is no time");
-    check(&plain, NOW, json!({"variant_id": "b", "steps": [{"at": 1, "weight": 1.234}]}), invalid, "`steps[0].weight` must be");
+    check(
+        &plain,
+        NOW,
+        json!({"variant_id": "b", "steps": []}),
+        ErrorKind::InvalidDocument,
+        "needs at least one step",
+    );
+    check(
+        &plain,
+        NOW,
+        json!({"variant_id": "b", "steps": [{"at": "soon", "weight": 1}]}),
+        ErrorKind::InvalidDocument,
+        "is no time",
+    );
+    check(
+        &plain,
+        NOW,
+        json!({"variant_id": "b", "steps": [{"at": 1, "weight": 1.234}]}),
+        invalid,
+        "`steps[0].weight` must be",
+    );
     check(&running, NOW, json!({"action": "pause", "steps": []}), invalid, "leave them out");
     check(&running, NOW, json!({"action": "finish", "keep": true}), invalid, "`keep` belongs to");
-    check(&plain, NOW, json!({"variant_id": "b", "steps": [], "guardrails": {}}), invalid, "Guardrails are not served");
-    let error = promoted("r", running.as_bytes(), &PromoteRequest { variant_id: Some("a".into()), ..PromoteRequest::default() }, NOW);
+    check(
+        &plain,
+        NOW,
+        json!({"variant_id": "b", "steps": [], "guardrails": {}}),
+        invalid,
+        "Guardrails are not served",
+    );
+    let error = promoted(
+        "r",
+        running.as_bytes(),
+        &PromoteRequest { variant_id: Some("a".into()), ..PromoteRequest::default() },
+        NOW,
+    );
     assert_eq!(error.unwrap_err().kind, conflict);
-    let error = promoted("r", paused.as_bytes(), &PromoteRequest { variant_id: Some("a".into()), ..PromoteRequest::default() }, NOW + 9 * HOUR);
+    let error = promoted(
+        "r",
+        paused.as_bytes(),
+        &PromoteRequest { variant_id: Some("a".into()), ..PromoteRequest::default() },
+        NOW + 9 * HOUR,
+    );
     assert_eq!(error.unwrap_err().kind, conflict, "a paused ramp has not ended");
 }
 
 #[test]
 fn a_ramp_that_is_done_is_folded_into_what_comes_next() {
     let done = started("a@60 b@10 c@30", &[1.0, 40.0]);
-    let request = PromoteRequest { variant_id: Some("c".into()), weight: Some(50.0), ..PromoteRequest::default() };
+    let request =
+        PromoteRequest { variant_id: Some("c".into()), weight: Some(50.0), ..PromoteRequest::default() };
     let promoted = promoted("r", done.as_bytes(), &request, NOW + HOUR).unwrap();
     // It held 40, 20 for c, 40 for a: the others share 50 by that.
     assert_eq!(weights(&promoted.bytes), "a@25 b@25 c@50");
     assert!(!text(&promoted).contains("ramp"));
-    let again = ramp(&done, json!({"variant_id": "b", "steps": [{"at": moment::rfc3339(NOW + 9 * HOUR), "weight": 100}]}), NOW + HOUR).unwrap();
+    let again = ramp(
+        &done,
+        json!({"variant_id": "b", "steps": [{"at": moment::rfc3339(NOW + 9 * HOUR), "weight": 100}]}),
+        NOW + HOUR,
+    )
+    .unwrap();
     assert_eq!(weights(&again.bytes), "a@40 b@40 c@20");
     assert_eq!(weights_at(text(&again), NOW + 9 * HOUR), "a@0 b@100 c@0");
 }
@@ -280,12 +404,22 @@ fn an_update_changes_the_fields_that_mask_or_body_name_and_no_other() {
     let renamed = ("\"R\"", "\"Better\"");
     check(r#"{"display_name": "Better"}"#, None, &[renamed], "display_name");
     check(r#"{"displayName": "Better", "min_users": 7}"#, Some("display_name"), &[renamed], "display_name");
-    check(r#"{"displayName": "Better"}"#, Some("displayName, minUsers"), &[renamed, (r#"  "min_users": 1e2,"#, "")], "display_name; min_users");
+    check(
+        r#"{"displayName": "Better"}"#,
+        Some("displayName, minUsers"),
+        &[renamed, (r#"  "min_users": 1e2,"#, "")],
+        "display_name; min_users",
+    );
     check(r#"{"min_users": null}"#, None, &[(r#"  "min_users": 1e2,"#, "")], "min_users");
     check("{}", Some("sticky_by"), &[(r#", "sticky_by": "org""#, "")], "sticky_by");
     check("{}", None, &[], "nothing that counts");
     check(r#"{"goal": "x"}"#, None, &[(r#""org""#, r#""org", "goal": "x""#)], "goal");
-    check(r#"{"recordMetadata": []}"#, None, &[(r#""org""#, r#""org", "recordMetadata": []"#)], "record_metadata");
+    check(
+        r#"{"recordMetadata": []}"#,
+        None,
+        &[(r#""org""#, r#""org", "recordMetadata": []"#)],
+        "record_metadata",
+    );
     check(r#"{"ourTeam": 1e2}"#, None, &[(r#""org""#, r#""org", "ourTeam": 1e2"#)], "our_team");
     // What answers add comes back and is passed over, and so is the name.
     check(
@@ -294,12 +428,22 @@ fn an_update_changes_the_fields_that_mask_or_body_name_and_no_other() {
         &[renamed],
         "display_name",
     );
-    check(r#"{"name": "r", "etag": "x", "display_name": "Better"}"#, Some("name,etag,display_name"), &[renamed], "display_name");
+    check(
+        r#"{"name": "r", "etag": "x", "display_name": "Better"}"#,
+        Some("name,etag,display_name"),
+        &[renamed],
+        "display_name",
+    );
 }
 
 #[test]
 fn a_whole_update_leaves_the_name() {
-    let edited = update(&document("a@100").replacen('{', r#"{"name": "r", "goal": "x", "#, 1), &document("b@100"), Some("*")).unwrap();
+    let edited = update(
+        &document("a@100").replacen('{', r#"{"name": "r", "goal": "x", "#, 1),
+        &document("b@100"),
+        Some("*"),
+    )
+    .unwrap();
     assert_eq!(text(&edited), document("b@100").replacen('{', r#"{"name": "r", "#, 1));
     assert_eq!(edited.summary, "default: b added with 100, a removed, which had 100; goal");
 }
@@ -308,11 +452,21 @@ fn a_whole_update_leaves_the_name() {
 fn an_update_that_cannot_be_is_refused() {
     let check = |body: &str, mask: Option<&str>, kind: ErrorKind, param: &str, said: &str| {
         let error = update(&document("a@100"), body, mask).expect_err(body);
-        assert_eq!((error.kind, error.param.as_deref().unwrap_or_default()), (kind, param), "{body} {error:?}");
+        assert_eq!(
+            (error.kind, error.param.as_deref().unwrap_or_default()),
+            (kind, param),
+            "{body} {error:?}"
+        );
         assert!(error.message.contains(said), "{body}\n{}", error.message);
     };
     let (invalid, document) = (ErrorKind::InvalidRequest, ErrorKind::InvalidDocument);
-    check("{}", Some("routes,colour"), invalid, "update_mask", "no field 'colour'. The fields are display_name, description, routes, default_route");
+    check(
+        "{}",
+        Some("routes,colour"),
+        invalid,
+        "update_mask",
+        "no field 'colour'. The fields are display_name, description, routes, default_route",
+    );
     check("{}", Some("defaults.failover"), invalid, "update_mask", "name the whole of it, `defaults`");
     check(r#"{"name": "other"}"#, None, invalid, "name", "cannot be changed: this one is 'r'");
     check("[]", None, document, "", "must be an object");
@@ -324,7 +478,12 @@ fn an_update_that_cannot_be_is_refused() {
     check(r#"{"rotes": []}"#, None, document, "rotes", "did you mean `routes`?");
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     check(&format!(r#"{{"goal": {deep}}}"#), None, document, "", "not JSON");
-    let error = update(&self::document("a@100"), r#"{"default_route": {"variants": [{"weight": 101}]}, "usage": "never"}"#, None).unwrap_err();
+    let error = update(
+        &self::document("a@100"),
+        r#"{"default_route": {"variants": [{"weight": 101}]}, "usage": "never"}"#,
+        None,
+    )
+    .unwrap_err();
     assert_eq!(error.faults.len(), 3, "all faults at once: {:?}", error.faults);
 }
 
@@ -344,7 +503,10 @@ fn a_new_document_is_stored_as_it_was_sent_but_for_what_answers_add() {
 fn an_edit_of_a_pinned_document_deals_nobody_anew() {
     let pinned = pinned("user-aware", USER_AWARE.as_bytes()).unwrap();
     let before = parse("user-aware", &pinned).unwrap();
-    let edited = String::from_utf8(pinned).unwrap().replace("plan ==", "tier ==").replace("openai/gpt-5.2\"}", "openai/gpt-6\"}");
+    let edited = String::from_utf8(pinned)
+        .unwrap()
+        .replace("plan ==", "tier ==")
+        .replace("openai/gpt-5.2\"}", "openai/gpt-6\"}");
     let after = parse("user-aware", edited.as_bytes()).unwrap();
     let ids = |router: &Router| -> Vec<(String, String)> {
         let routes = router.routes().map(|(_, route)| route);
@@ -362,12 +524,33 @@ fn what_changed_is_said() {
         assert_eq!(summary("r", Some(base.as_bytes()), Some(after.as_bytes())), said);
     };
     check(&base.replace("\"true\"", "\"tier == 'x'\""), "condition of ab-test-route");
-    check(&base.replace("anthropic/claude-opus-4-6", "x/y"), "model of ab-test-route/variant-b anthropic/claude-opus-4-6 → x/y");
-    check(&base.replace("variant-b", "variant-c"), "ab-test-route: variant-c added with 20, variant-b removed, which had 20");
-    check(&base.replace("\"ab-test-route\"", "\"premium\""), "route premium added; route ab-test-route removed");
-    check(&base.replace("\"route_id\": \"ab-test-route\"", "\"salt\": \"s\", \"route_id\": \"ab-test-route\""), "salt of ab-test-route, so that its users are dealt anew");
-    check(&base.replace("\"route_id\": \"ab-test-route\"", "\"failover\": {}, \"route_id\": \"ab-test-route\""), "failover of ab-test-route");
-    check(&base.replace("\"variant_id\": \"variant-a\"", "\"display_name\": \"A\", \"variant_id\": \"variant-a\""), "display_name of ab-test-route/variant-a");
+    check(
+        &base.replace("anthropic/claude-opus-4-6", "x/y"),
+        "model of ab-test-route/variant-b anthropic/claude-opus-4-6 → x/y",
+    );
+    check(
+        &base.replace("variant-b", "variant-c"),
+        "ab-test-route: variant-c added with 20, variant-b removed, which had 20",
+    );
+    check(
+        &base.replace("\"ab-test-route\"", "\"premium\""),
+        "route premium added; route ab-test-route removed",
+    );
+    check(
+        &base.replace("\"route_id\": \"ab-test-route\"", "\"salt\": \"s\", \"route_id\": \"ab-test-route\""),
+        "salt of ab-test-route, so that its users are dealt anew",
+    );
+    check(
+        &base.replace("\"route_id\": \"ab-test-route\"", "\"failover\": {}, \"route_id\": \"ab-test-route\""),
+        "failover of ab-test-route",
+    );
+    check(
+        &base.replace(
+            "\"variant_id\": \"variant-a\"",
+            "\"display_name\": \"A\", \"variant_id\": \"variant-a\"",
+        ),
+        "display_name of ab-test-route/variant-a",
+    );
     check(&base.replacen('{', "{\"usage\": \"always\", ", 1), "usage");
     check(&base.replace(": 80", ": 80.0"), "nothing that counts");
     check("{", "no longer valid");
@@ -377,7 +560,10 @@ fn what_changed_is_said() {
     let user_aware = pinned("user-aware", USER_AWARE.as_bytes()).unwrap();
     let mut reversed: Value = serde_json::from_slice(&user_aware).unwrap();
     reversed["routes"].as_array_mut().unwrap().reverse();
-    assert_eq!(summary("user-aware", Some(&user_aware), Some(reversed.to_string().as_bytes())), "routes in another order");
+    assert_eq!(
+        summary("user-aware", Some(&user_aware), Some(reversed.to_string().as_bytes())),
+        "routes in another order"
+    );
     assert_eq!(
         summary("by-rule", Some(BY_RULE.as_bytes()), Some(BY_RULE.replace("== 0", "== 1").as_bytes())),
         "rule"

@@ -28,7 +28,9 @@ fn hourly(weights: &str, more: &str) -> String {
     let steps: Vec<String> = weights
         .split_whitespace()
         .zip(0..)
-        .map(|(weight, hour)| format!(r#"{{"at": "{}", "weight": {weight}}}"#, moment::rfc3339(START + hour * HOUR)))
+        .map(|(weight, hour)| {
+            format!(r#"{{"at": "{}", "weight": {weight}}}"#, moment::rfc3339(START + hour * HOUR))
+        })
         .collect();
     format!(r#"{{"variant_id": "b", "steps": [{}]{more}}}"#, steps.join(", "))
 }
@@ -44,7 +46,10 @@ fn route(router: &Router) -> &Route {
 /// `a@99 b@1` at a moment.
 fn weights(router: &Router, now: u64) -> String {
     let weights = route(router).at(now).variants.iter();
-    weights.map(|variant| format!("{}@{}", variant.id, variant.weight.percent())).collect::<Vec<_>>().join(" ")
+    weights
+        .map(|variant| format!("{}@{}", variant.id, variant.weight.percent()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
@@ -60,8 +65,15 @@ fn weights_are_those_of_the_step_that_holds() {
     check(
         "a@90 b@10",
         two,
-        &[(0, "a@90 b@10"), (before, "a@90 b@10"), (HOUR, "a@99 b@1"), (2 * HOUR - 1, "a@99 b@1"), (2 * HOUR, "a@95 b@5"),
-          (3 * HOUR, "a@0 b@100"), (1000 * HOUR, "a@0 b@100")],
+        &[
+            (0, "a@90 b@10"),
+            (before, "a@90 b@10"),
+            (HOUR, "a@99 b@1"),
+            (2 * HOUR - 1, "a@99 b@1"),
+            (2 * HOUR, "a@95 b@5"),
+            (3 * HOUR, "a@0 b@100"),
+            (1000 * HOUR, "a@0 b@100"),
+        ],
     );
     // The others share in proportion to their own weights, to the hundredth, the largest remainder first.
     check("a@60 b@10 c@30", two, &[(HOUR, "a@66 b@1 c@33"), (2 * HOUR, "a@63.33 b@5 c@31.67")]);
@@ -70,13 +82,24 @@ fn weights_are_those_of_the_step_that_holds() {
     check("c@25 a@25 d@50 b@0", &hourly("0.01", ""), &[(HOUR, "c@25 a@25 d@49.99 b@0.01")]);
     check("c@50 a@50 b@0", &hourly("0.01", ""), &[(HOUR, "c@49.99 a@50 b@0.01")]);
     // Paused, it stands still.
-    let paused = &hourly("1 5 100", &format!(r#", "state": "paused", "paused_at": "{}""#, moment::rfc3339(START + HOUR + 1)));
-    check("a@90 b@10", paused, &[(before, "a@90 b@10"), (HOUR, "a@99 b@1"), (2 * HOUR, "a@95 b@5"), (99 * HOUR, "a@95 b@5")]);
+    let paused = &hourly(
+        "1 5 100",
+        &format!(r#", "state": "paused", "paused_at": "{}""#, moment::rfc3339(START + HOUR + 1)),
+    );
+    check(
+        "a@90 b@10",
+        paused,
+        &[(before, "a@90 b@10"), (HOUR, "a@99 b@1"), (2 * HOUR, "a@95 b@5"), (99 * HOUR, "a@95 b@5")],
+    );
     // Weights may fall, and other variants have 0 where the ramped one takes all.
     check("a@0 b@100", &hourly("100", ""), &[(HOUR, "a@0 b@100")]);
     // Unix seconds, and both spellings.
     let seconds = START / 1000;
-    check("a@90 b@10", &format!(r#"{{"variantId": "b", "steps": [{{"at": {seconds}, "weight": 5}}]}}"#), &[(HOUR, "a@95 b@5")]);
+    check(
+        "a@90 b@10",
+        &format!(r#"{{"variantId": "b", "steps": [{{"at": {seconds}, "weight": 5}}]}}"#),
+        &[(HOUR, "a@95 b@5")],
+    );
 }
 
 #[test]
@@ -92,10 +115,8 @@ fn a_phase_has_the_epoch_of_its_weights() {
 
 #[test]
 fn who_stands_in_goes_by_the_weights_of_the_phase() {
-    let document = document("a@60 b@40", &hourly("50 100", "")).replace(
-        r#""variants""#,
-        r#""failover": {"across_variants": true}, "variants""#,
-    );
+    let document = document("a@60 b@40", &hourly("50 100", ""))
+        .replace(r#""variants""#, r#""failover": {"across_variants": true}, "variants""#);
     let router = router(&document);
     let others = |now: u64| route(&router).at(now).variants[0].failover.others.join(" ");
     assert_eq!(others(START - 1), "x/a x/b");
@@ -118,21 +139,61 @@ fn what_is_wrong_with_a_ramp_is_named() {
     check(two, "7", &[": must be an object, not a number"]);
     check(two, "{}", &[".variant_id: is missing", ".steps: is missing"]);
     check(two, r#"{"variant_id": "b", "steps": []}"#, &[".steps: a ramp needs at least one step"]);
-    check(two, &hourly("1 5", "").replace(r#""b""#, r#""sage""#), &[".variant_id: the route has no variant 'sage'; it has 'a', 'b'"]);
-    check(two, r#"{"variant_id": "b", "steps": [{"at": 20, "weight": 1}, {"at": 20, "weight": 2}]}"#, &[".steps[1].at: is not after"]);
-    check(two, r#"{"variant_id": "b", "steps": [{"at": "tomorrow", "weight": 1}]}"#, &[".steps[0].at: is no time; write it with its zone"]);
-    check(two, r#"{"variant_id": "b", "steps": [{"at": "2026-12-01T00:00:00", "weight": 1}]}"#, &[".steps[0].at: is no time"]);
-    check(two, r#"{"variant_id": "b", "steps": [{"at": 1796083200000, "weight": 1}]}"#, &[".steps[0].at: is no time in Unix seconds; are these milliseconds?"]);
-    check(two, r#"{"variant_id": "b", "steps": [{"at": -1, "weight": 1}]}"#, &[".steps[0].at: is before 1970"]);
-    check(two, r#"{"variant_id": "b", "steps": [{"at": true, "weight": 1}]}"#, &[".steps[0].at: must be a time"]);
-    check(two, r#"{"variant_id": "b", "steps": [{"weight": 101}]}"#, &[".steps[0].at: is missing", ".steps[0].weight: 101 is no percentage"]);
+    check(
+        two,
+        &hourly("1 5", "").replace(r#""b""#, r#""sage""#),
+        &[".variant_id: the route has no variant 'sage'; it has 'a', 'b'"],
+    );
+    check(
+        two,
+        r#"{"variant_id": "b", "steps": [{"at": 20, "weight": 1}, {"at": 20, "weight": 2}]}"#,
+        &[".steps[1].at: is not after"],
+    );
+    check(
+        two,
+        r#"{"variant_id": "b", "steps": [{"at": "tomorrow", "weight": 1}]}"#,
+        &[".steps[0].at: is no time; write it with its zone"],
+    );
+    check(
+        two,
+        r#"{"variant_id": "b", "steps": [{"at": "2026-12-01T00:00:00", "weight": 1}]}"#,
+        &[".steps[0].at: is no time"],
+    );
+    check(
+        two,
+        r#"{"variant_id": "b", "steps": [{"at": 1796083200000, "weight": 1}]}"#,
+        &[".steps[0].at: is no time in Unix seconds; are these milliseconds?"],
+    );
+    check(
+        two,
+        r#"{"variant_id": "b", "steps": [{"at": -1, "weight": 1}]}"#,
+        &[".steps[0].at: is before 1970"],
+    );
+    check(
+        two,
+        r#"{"variant_id": "b", "steps": [{"at": true, "weight": 1}]}"#,
+        &[".steps[0].at: must be a time"],
+    );
+    check(
+        two,
+        r#"{"variant_id": "b", "steps": [{"weight": 101}]}"#,
+        &[".steps[0].at: is missing", ".steps[0].weight: 101 is no percentage"],
+    );
     check(two, &hourly("33.333", ""), &[".steps[0].weight: 33.333 has more than two decimals"]);
     check("a@0 b@100", &hourly("100 50", ""), &[": the weights of the other variants are all 0"]);
     check("b@100", &hourly("50", ""), &[": the weights of the other variants are all 0"]);
-    check(two, &hourly("1", r#", "state": "stopped""#), &[".state: 'stopped' is no state; write \"running\" or \"paused\""]);
+    check(
+        two,
+        &hourly("1", r#", "state": "stopped""#),
+        &[".state: 'stopped' is no state; write \"running\" or \"paused\""],
+    );
     check(two, &hourly("1", r#", "state": "paused""#), &[".paused_at: is missing"]);
     check(two, &hourly("1", r#", "paused_at": 5"#), &[".paused_at: belongs to a ramp that is paused"]);
-    check(two, &hourly("1", r#", "guardrails": []"#), &[".guardrails: guardrails are not served by this version"]);
+    check(
+        two,
+        &hourly("1", r#", "guardrails": []"#),
+        &[".guardrails: guardrails are not served by this version"],
+    );
     check(two, &hourly(&"1 ".repeat(33), ""), &[".steps: has 33 steps; 32 are the most"]);
 }
 
@@ -143,15 +204,23 @@ fn a_ramp_is_a_routes_and_a_rule_has_none() {
         assert!(summary(&faults).contains(expected), "{document}\n{}", summary(&faults));
     };
     let rule = r#""rule": {"cel_expression": "'x/a'"}"#;
-    check(&document("a@90 b@10", &hourly("1", "")).replacen('{', &format!("{{{rule}, "), 1), "default_route.ramp: a router with `rule` has no weights");
+    check(
+        &document("a@90 b@10", &hourly("1", "")).replacen('{', &format!("{{{rule}, "), 1),
+        "default_route.ramp: a router with `rule` has no weights",
+    );
     check(r#"{"rule": {"cel_expression": "'x/a'", "ramp": {}}}"#, "rule.ramp: is of no use here");
-    check(&document("a@90 b@10", "null").replacen('{', r#"{"ramp": {}, "#, 1), "ramp: a ramp is a field of a route");
+    check(
+        &document("a@90 b@10", "null").replacen('{', r#"{"ramp": {}, "#, 1),
+        "ramp: a ramp is a field of a route",
+    );
 }
 
 #[test]
 fn the_memory_of_ramps_is_bounded() {
-    let variants: Vec<String> = std::iter::once("b@100".to_owned()).chain((0..1_000).map(|n| format!("v{n}@0"))).collect();
-    let faults = parse("r", document(&variants.join(" "), &hourly(&"100 ".repeat(32), "")).as_bytes()).unwrap_err();
+    let variants: Vec<String> =
+        std::iter::once("b@100".to_owned()).chain((0..1_000).map(|n| format!("v{n}@0"))).collect();
+    let faults =
+        parse("r", document(&variants.join(" "), &hourly(&"100 ".repeat(32), "")).as_bytes()).unwrap_err();
     assert!(summary(&faults).contains("its ramps come to 32032 weights"), "{}", summary(&faults));
 }
 
@@ -159,10 +228,14 @@ fn the_memory_of_ramps_is_bounded() {
 fn a_ramp_is_shown_as_it_is_now() {
     let check = |ramp: &str, now: u64, state: RampState, current: f64, next: Option<(u64, f64)>| {
         let shown = ramps(&router(&document("a@90 b@10", ramp)), now);
-        let [RampShown { route_id, variant_id, state: found, current_weight, next: found_next }] = &shown[..] else {
+        let [RampShown { route_id, variant_id, state: found, current_weight, next: found_next }] = &shown[..]
+        else {
             panic!("{shown:?}")
         };
-        assert_eq!((route_id.as_str(), variant_id.as_str(), *found, *current_weight), ("default", "b", state, current));
+        assert_eq!(
+            (route_id.as_str(), variant_id.as_str(), *found, *current_weight),
+            ("default", "b", state, current)
+        );
         let found = found_next.as_ref().map(|step| (moment::parse(&step.at).unwrap(), step.weight));
         assert_eq!(found, next, "{ramp}");
     };
@@ -170,7 +243,8 @@ fn a_ramp_is_shown_as_it_is_now() {
     check(&ramp, START - 1, RampState::Running, 10.0, Some((START, 1.0)));
     check(&ramp, START, RampState::Running, 1.0, Some((START + HOUR, 100.0)));
     check(&ramp, START + HOUR, RampState::Done, 100.0, None);
-    let paused = |at| hourly("1 100", &format!(r#", "state": "paused", "paused_at": "{}""#, moment::rfc3339(at)));
+    let paused =
+        |at| hourly("1 100", &format!(r#", "state": "paused", "paused_at": "{}""#, moment::rfc3339(at)));
     check(&paused(START + 1), START + 9 * HOUR, RampState::Paused, 1.0, Some((START + HOUR, 100.0)));
     check(&paused(START + HOUR), START + 9 * HOUR, RampState::Done, 100.0, None);
     assert_eq!(ramps(&router(&document("a@90 b@10", "null")), START), []);

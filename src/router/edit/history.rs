@@ -106,12 +106,19 @@ fn of_route(was: &Side<'_>, is: &Side<'_>, changes: &mut Vec<String>) {
     if !weights.is_empty() {
         changes.push(format!("{id}: {}", weights.join(", ")));
     }
-    changes.extend(ramp(was.route.ramp.as_deref(), is.route.ramp.as_deref()).map(|what| format!("{what} on {id}")));
+    changes.extend(
+        ramp(was.route.ramp.as_deref(), is.route.ramp.as_deref()).map(|what| format!("{what} on {id}")),
+    );
     if was.route.salt != is.route.salt {
         changes.push(format!("salt of {id}, so that its users are dealt anew"));
     }
     let slots = |side: &Side<'_>| -> Vec<Tree> {
-        side.tree.get("variants").into_iter().flat_map(Tree::items).filter_map(|slot| slot.get("variant").cloned()).collect()
+        side.tree
+            .get("variants")
+            .into_iter()
+            .flat_map(Tree::items)
+            .filter_map(|slot| slot.get("variant").cloned())
+            .collect()
     };
     let (old, new) = (slots(was), slots(is));
     for (variant, tree) in is.route.variants.iter().zip(&new) {

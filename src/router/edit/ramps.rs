@@ -127,7 +127,7 @@ pub fn ramps(router: &Router, now: u64) -> Vec<RampShown> {
 }
 
 /// The ramp of a route as it is at `now`.
-pub(in crate::router) fn shown(route: &Route, now: u64) -> Option<RampShown> {
+pub(crate) fn shown(route: &Route, now: u64) -> Option<RampShown> {
     let ramp = route.ramp.as_ref()?;
     let current = route.at(now).variants.iter().find(|variant| variant.id == ramp.variant)?;
     let state = match ramp.progress(now) {
@@ -195,7 +195,10 @@ fn late(bytes: &[u8], name: &str, at: usize, now: u64) -> Option<Fault> {
     let step = ramp.step_at(now)?;
     let weight = step.weight.percent();
     let message = match ramp.progress(now) {
-        Progress::Done => format!("all of its steps are in the past: '{}' has its last weight, {weight}, at once", ramp.variant),
+        Progress::Done => format!(
+            "all of its steps are in the past: '{}' has its last weight, {weight}, at once",
+            ramp.variant
+        ),
         _ => format!("it begins in the past: '{}' has the weight {weight} at once", ramp.variant),
     };
     Some(Fault::new(format!("{}.ramp", route.id), message))
@@ -214,10 +217,16 @@ fn check(request: &RampRequest) -> Result<(), Error> {
         return Err(Error::invalid("variant_id", message));
     }
     if is_start && request.steps.is_none() {
-        return Err(Error::invalid("steps", "Send the steps: [{\"at\": \"2026-12-01T09:00:00Z\", \"weight\": 5}, …]."));
+        return Err(Error::invalid(
+            "steps",
+            "Send the steps: [{\"at\": \"2026-12-01T09:00:00Z\", \"weight\": 5}, …].",
+        ));
     }
     if !is_start && (request.steps.is_some() || request.variant_id.is_some()) {
-        return Err(Error::invalid("action", "`variant_id` and `steps` start a ramp; leave them out of any other action."));
+        return Err(Error::invalid(
+            "action",
+            "`variant_id` and `steps` start a ramp; leave them out of any other action.",
+        ));
     }
     if request.keep && request.action != Action::Cancel {
         return Err(Error::invalid("keep", "`keep` belongs to the action `cancel`."));
@@ -285,7 +294,8 @@ fn resume(route: &mut Tree, ramp: &Ramp, now: u64) -> Result<(), Error> {
             let at = step.at.saturating_add(paused_for);
             let is_text = matches!(tree.get("at"), Some(Tree::Raw(text)) if text.starts_with('"'));
             #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
-            let at = if is_text { Tree::text(&rfc3339(at)) } else { Tree::Raw((at as f64 / 1000.0).to_string()) };
+            let at =
+                if is_text { Tree::text(&rfc3339(at)) } else { Tree::Raw((at as f64 / 1000.0).to_string()) };
             tree.set("at", Spelling::Snake, Place::First, at);
         }
     }

@@ -28,7 +28,10 @@ pub struct PromoteRequest {
     /// In place of `variant_id` and `weight`: the percentage of each variant by its id. They sum to 100; a variant that is not
     /// named gets 0.
     #[serde(default)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<std::collections::BTreeMap<String, f64>>"))]
+    #[cfg_attr(
+        not(target_arch = "wasm32"),
+        schemars(with = "Option<std::collections::BTreeMap<String, f64>>")
+    )]
     pub weights: Option<Map<String, Value>>,
     /// The router's etag; where it is not the newest any more, nothing is changed.
     #[serde(default)]
@@ -94,7 +97,10 @@ fn asked(request: &PromoteRequest, route: &Route, variants: &[Variant]) -> Resul
                 let param = format!("weights.{}", crate::nearest::shortened(id));
                 let at = position(route, id, &param)?;
                 let percent = percent.as_f64().ok_or_else(|| {
-                    Error::invalid(&param, format!("`{param}` must be a number: the variant's percentage, without quotes."))
+                    Error::invalid(
+                        &param,
+                        format!("`{param}` must be a number: the variant's percentage, without quotes."),
+                    )
                 })?;
                 let weight = weight(&param, percent)?;
                 weights.iter_mut().skip(at).take(1).for_each(|place| *place = weight);
@@ -109,10 +115,14 @@ fn asked(request: &PromoteRequest, route: &Route, variants: &[Variant]) -> Resul
             }
             Ok(weights)
         }
-        (None, None) => {
-            Err(Error::invalid("variant_id", "Name the variant: {\"variant_id\": \"…\", \"weight\": 50}, or send `weights`."))
-        }
-        _ => Err(Error::invalid("weights", "Send either `variant_id` and `weight`, or `weights` of all variants, not both.")),
+        (None, None) => Err(Error::invalid(
+            "variant_id",
+            "Name the variant: {\"variant_id\": \"…\", \"weight\": 50}, or send `weights`.",
+        )),
+        _ => Err(Error::invalid(
+            "weights",
+            "Send either `variant_id` and `weight`, or `weights` of all variants, not both.",
+        )),
     }
 }
 
@@ -150,7 +160,8 @@ pub(super) fn position(route: &Route, id: &str, param: &str) -> Result<usize, Er
     route.variants.iter().position(|variant| &*variant.id == id).ok_or_else(|| {
         let known: Vec<&str> = route.variants.iter().map(|variant| &*variant.id).take(MOST_NAMED).collect();
         let id = crate::nearest::shortened(id);
-        let message = format!("The route '{}' has no variant '{id}'; it has '{}'.", route.id, known.join("', '"));
+        let message =
+            format!("The route '{}' has no variant '{id}'; it has '{}'.", route.id, known.join("', '"));
         Error::invalid(param, message)
     })
 }

@@ -19,7 +19,8 @@ thread_local! {
     /// Tells JavaScript, once an isolate, which headers to read of every request.
     /// And which of every answer that is an error.
     static WATCHED: () = {
-        glue::watch(&[auth::HEADERS, identity::HEADERS, outbound::FORWARDED, outbound::FORWARDED_TO_OPENROUTER].concat().join("\n"));
+        let forwarded = outbound::forwarded();
+        glue::watch(&[auth::HEADERS, identity::HEADERS, &forwarded, outbound::FORWARDED_TO_OPENROUTER].concat().join("\n"));
         glue::heed(&patience::HEADERS.join("\n"));
     };
 }

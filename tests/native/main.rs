@@ -42,5 +42,6 @@ mod router_plan;
 mod shelf;
 mod sse;
 mod translate;
+mod treatment;
 mod usage;
 mod verdict;

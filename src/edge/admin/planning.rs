@@ -7,6 +7,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use worker::web_sys::Response;
 
+use super::super::exchange::FIGURES;
 use super::super::invocation::{Invocation, resolved};
 use super::super::settings::{setting, settings};
 use super::super::{config, glue};
@@ -69,7 +70,9 @@ pub(super) async fn explain(
     let stored = stored.ok_or_else(|| routers::absent(name))?;
     let (gateway, _) = config::gateway(invocation).await?;
     let explanation = with_surroundings(invocation, &gateway, |around| {
-        explained(&stored.value, &asked_for, around, invocation.started)
+        FIGURES.with_borrow(|figures| {
+            explained(&stored.value, &asked_for, around, &|metric, of| figures.measure(metric, of), invocation.started)
+        })
     })?;
     let revision = stored.revision.to_string();
     let notes = stored.fault.iter().map(|fault| format!("router not as in KV: {fault}"));

@@ -9,6 +9,7 @@ use crate::api::Operation;
 use crate::control::subject::Kind;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
+use crate::router::edit;
 
 /// What control does for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,8 +176,13 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
     match request.asked.operation {
         Operation::CreateRouter => routers::created(request),
         Operation::RollBackRouter => routers::rolled_back(request, basis),
-        // Branch `edits`: `router::edit::{updated, promoted, ramped}`.
-        Operation::UpdateRouter | Operation::PromoteVariant | Operation::RampVariant => unserved(request),
+        Operation::UpdateRouter => routers::updated(request, basis),
+        Operation::PromoteVariant => {
+            edit::promoted(request.asked.name(), current(basis)?, &request.json()?, basis.now)
+        }
+        Operation::RampVariant => {
+            edit::ramped(request.asked.name(), current(basis)?, &request.json()?, basis.now)
+        }
         // Branch `gateway`.
         Operation::PutGateway
         | Operation::RollBackGateway
@@ -258,6 +264,14 @@ impl Change {
     pub fn of(subject: Subject, way: Way, request: &Request) -> Result<Change, Error> {
         Ok(Change { subject, way, expected: request.expected()? })
     }
+}
+
+/// The document that an edit of weights is of.
+fn current<'b>(basis: &Basis<'b>) -> Result<&'b [u8], Error> {
+    basis.current.ok_or_else(|| {
+        let message = "No revision of this router validates, so that there are no weights to set. Send the whole document.";
+        Error::new(ErrorKind::Conflict, message)
+    })
 }
 
 fn unserved<T>(request: &Request) -> Result<T, Error> {

@@ -139,10 +139,21 @@ pub fn rolled_back(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error
     edited_to(request.asked.name(), earlier.to_vec(), format!("back to revision {number}"))
 }
 
-/// A document, validated.
+/// The document that a router becomes by an update. Where no revision of it validates there is nothing to keep of it.
+///
+/// # Errors
+/// As [`router::edit::updated`].
+pub fn updated(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
+    let mask = request.parameter("update_mask").or_else(|| request.parameter("updateMask"));
+    let current = basis.current.unwrap_or(b"{}");
+    router::edit::updated(request.asked.name(), current, request.json_text()?.as_bytes(), mask.as_deref())
+}
+
+/// A document, validated, with every id that was derived from its content written down.
 fn edited_to(name: &str, bytes: Vec<u8>, summary: String) -> Result<Edited, Error> {
-    match Subject::Router(name.to_owned()).check(&bytes) {
-        Ok(warnings) => Ok(Edited { bytes, summary, warnings }),
+    let pinned = router::edit::pinned(name, &bytes).map_err(Error::document)?;
+    match Subject::Router(name.to_owned()).check(&pinned) {
+        Ok(warnings) => Ok(Edited { bytes: pinned, summary, warnings }),
         Err(faults) => Err(Error::document(faults)),
     }
 }

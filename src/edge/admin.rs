@@ -4,6 +4,8 @@
 //! 2. What they send: 400, 413.
 //! 3. What is asked for: answered here, or by the Durable Object ([`super::control`]): 404, 409, 412, 503.
 
+mod planning;
+
 use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::JsCast;
 use worker::web_sys::{RequestInit, Response};
@@ -31,8 +33,8 @@ pub(super) async fn answer(invocation: &Invocation, asked: &Asked) -> Result<Res
     // 3.
     match asked.operation {
         Operation::OpenApi => Ok(invocation.json(200, openapi::DOCUMENT)),
-        // Branch `edits`: `head(…)` is what control holds, `config::router` what calls get here.
-        Operation::PlanRouter | Operation::ExplainRouter => unserved(asked),
+        Operation::PlanRouter => planning::plan(invocation, asked, envelope, body).await,
+        Operation::ExplainRouter => planning::explain(invocation, asked, envelope, body).await,
         Operation::GetRouter => {
             let serving = Some(serving(invocation, asked.name()));
             asked_of_control(invocation, Envelope { serving, ..envelope }, &body).await
@@ -143,6 +145,16 @@ async fn asked_of_control(
     body: &[u8],
 ) -> Result<Response, Error> {
     let line = (invocation.method.as_str(), invocation.path.as_str(), invocation.query.as_str());
+    sent_to_control(invocation, line, envelope, body).await
+}
+
+/// Has the Durable Object answer a request that need not be the caller's: method, path and query.
+async fn sent_to_control(
+    invocation: &Invocation,
+    line: (&str, &str, &str),
+    envelope: Envelope,
+    body: &[u8],
+) -> Result<Response, Error> {
     let sealed = request::encode(line, envelope, body)?;
     let namespace = invocation.env.durable_object(control::BINDING).map_err(|_| {
         let message = "The Durable Object CONTROL is not bound, so nothing can be read or changed here. Add to \

@@ -13,7 +13,7 @@ use crate::exchange::policy::Policy;
 use crate::router::variant::{self, Arm};
 
 /// A variant's own fallbacks.
-#[derive(Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Selection {
     models: Vec<Rc<str>>,
     ignore: Vec<Rc<str>>,

@@ -174,7 +174,8 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
         Operation::CreateRouter => routers::created(request),
         Operation::RollBackRouter => routers::rolled_back(request, basis),
         // Branch `edits`: `router::edit::{updated, promoted, ramped}`.
-        Operation::UpdateRouter | Operation::PromoteVariant | Operation::RampVariant => unserved(request),
+        Operation::UpdateRouter => routers::updated(request, basis),
+        Operation::PromoteVariant | Operation::RampVariant => unserved(request),
         // Branch `gateway`.
         Operation::PutGateway
         | Operation::RollBackGateway

@@ -113,7 +113,9 @@ pub fn create(request: &Request) -> Result<Work, Error> {
             format!("This key is limited to certain routers, and '{name}' is none of them; use another key.");
         return Err(Error::new(ErrorKind::MissingScope, message));
     }
-    Ok(Work::Change(Change::of(Subject::Router(name), Way::Make, request)?))
+    // An etag in the body is of the router that it was copied from.
+    let expected = request.if_match()?;
+    Ok(Work::Change(Change { subject: Subject::Router(name), way: Way::Make, expected }))
 }
 
 /// The document of a router that is made.
@@ -124,6 +126,17 @@ pub fn created(request: &Request) -> Result<Edited, Error> {
     let members = Members::of(request)?;
     let name = members.name()?;
     edited_to(&name, members.document(), "made".to_owned())
+}
+
+/// The document with the fields that the body has. Until branch `edits` lands.
+///
+/// # Errors
+/// `InvalidDocument` with all its faults.
+pub fn updated(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
+    let current = basis.current.and_then(Members::stored);
+    let current = current.ok_or_else(|| absent(request.asked.name()))?;
+    let document = current.with(Members::of(request)?).document();
+    edited_to(request.asked.name(), document, "changed".to_owned())
 }
 
 /// The document that a router goes back to.

@@ -113,7 +113,9 @@ pub fn create(request: &Request) -> Result<Work, Error> {
             format!("This key is limited to certain routers, and '{name}' is none of them; use another key.");
         return Err(Error::new(ErrorKind::MissingScope, message));
     }
-    Ok(Work::Change(Change::of(Subject::Router(name), Way::Make, request)?))
+    // An etag in the body is of the router that it was copied from.
+    let expected = request.if_match()?;
+    Ok(Work::Change(Change { subject: Subject::Router(name), way: Way::Make, expected }))
 }
 
 /// The document of a router that is made.

@@ -14,6 +14,7 @@ mod auth;
 mod bypass;
 mod call;
 mod condition;
+mod control;
 mod corpus;
 mod decision;
 mod demo;

@@ -23,8 +23,10 @@ pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
         Shown::Document(document) if request.asked.operation == Operation::CreateRouter => {
             let router = View { document, request };
             let name = format!("operations/create-{}", name_of(&document.subject));
-            let body = json!({"name": name, "metadata": {}, "done": true, "response": router});
-            tagged(Reply::json(&body)?, document)
+            tagged(
+                Reply::json(&Made { name, metadata: Metadata {}, done: true, response: router })?,
+                document,
+            )
         }
         Shown::Document(document) => tagged(Reply::json(&View { document, request })?, document),
         Shown::Deleted(entry) => {
@@ -65,6 +67,19 @@ fn name_of(subject: &Subject) -> &str {
         Subject::Gateway | Subject::Key(_) => "",
     }
 }
+
+/// The operation that a creation is answered with. It is always done.
+#[derive(Serialize)]
+struct Made<'m> {
+    name: String,
+    metadata: Metadata,
+    done: bool,
+    // No `serde_json::Value`: it would spell the author's numbers anew.
+    response: View<'m>,
+}
+
+#[derive(Serialize)]
+struct Metadata {}
 
 /// A page of routers.
 #[derive(Serialize)]

@@ -17,6 +17,8 @@ mod variant;
 
 use std::rc::Rc;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use document::ROUTER as DOCUMENT;
 pub use document::parse;
 
 use crate::assignment::{Entrant, Weight};
@@ -24,8 +26,8 @@ use crate::condition::Expression;
 pub use crate::document::MAX_BYTES;
 use crate::exchange::plan::Failover;
 use crate::fault::Fault;
-use ramp::Ramp;
 use crate::treatment::Treatment;
+use ramp::Ramp;
 
 /// A named definition: what an app names as its `model`.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ mod field;
 mod fields;
 mod layout;
 mod messages;
-mod object;
+pub(crate) mod object;
 mod outline;
 mod splice;
 mod value;

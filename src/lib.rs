@@ -24,6 +24,7 @@ pub mod router;
 
 pub mod gateway;
 pub mod outbound;
+pub mod plugin;
 pub mod provider;
 pub mod shelf;
 

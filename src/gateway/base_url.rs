@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
 
+use super::host::is_private;
 use crate::dialect::Dialect;
 use crate::document::{Found, Reader};
 use crate::provider::{self, Provider};
@@ -62,6 +63,9 @@ impl BaseUrl {
             }
             _ => return Err("must be https"),
         };
+        if !is_loopback(&host) && is_private(&host) {
+            return Err("must name a public host: this one is of a private network, or of nobody");
+        }
         // `host:` and `host:99999` have a colon and no port.
         let after_host = authority.as_str().len() != host.len();
         let port = match authority.port_u16() {

@@ -1,6 +1,8 @@
 mod base_url;
 mod document;
 mod formats;
+mod rules;
+mod yaml;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -28,6 +28,8 @@ pub mod plugin;
 pub mod provider;
 pub mod shelf;
 
+pub mod control;
+
 pub mod exchange;
 
 pub mod relay;

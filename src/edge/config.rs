@@ -75,7 +75,7 @@ impl Shelved for KeyRecord {
 }
 
 const ROUTER_PREFIX: &str = "router:";
-const GATEWAY: &str = "gateway";
+pub(super) const GATEWAY: &str = "gateway";
 
 /// The gateway, and why its newest document is not in use, where it is not.
 pub(super) async fn gateway(invocation: &Invocation) -> Result<(Rc<Gateway>, Option<Rc<str>>), Error> {
@@ -110,6 +110,22 @@ pub(super) async fn router(invocation: &Invocation, name: &str) -> Result<Option
         }
         None => Err(unavailable()),
     }
+}
+
+/// What this isolate serves of a router, without a look at KV: its revision and how long ago KV was asked.
+pub(super) fn held(name: &str) -> (Option<Rc<str>>, Option<u64>) {
+    Router::shelf(|shelf| {
+        let revision = match shelf.known(name) {
+            Some(State::Present(stored)) => Some(stored.revision),
+            Some(State::Absent | State::Invalid(_)) | None => None,
+        };
+        (revision, shelf.age(name, now()))
+    })
+}
+
+/// Has the next call read a document again that was changed through this isolate.
+pub(super) fn expire<T: Shelved>(name: &str) {
+    T::shelf(|shelf| shelf.expire(name));
 }
 
 /// Reads a router where this isolate does not hold it yet.

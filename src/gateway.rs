@@ -5,6 +5,7 @@
 
 mod base_url;
 mod document;
+pub mod edit;
 mod formats;
 mod host;
 mod routing;

@@ -4,7 +4,7 @@
 //! Answered without control, by the isolate that was asked (`edge::admin`): `PlanRouter`, `ExplainRouter`, `OpenApi`.
 
 use super::store::{Entry, Revision, Standing};
-use super::{Edited, Reply, Request, Subject, history, routers};
+use super::{Edited, Reply, Request, Subject, gateway, history, routers};
 use crate::api::Operation;
 use crate::control::subject::Kind;
 use crate::error::{Error, ErrorKind};
@@ -175,7 +175,6 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
         Operation::RollBackRouter => routers::rolled_back(request, basis),
         // Branch `edits`: `router::edit::{updated, promoted, ramped}`.
         Operation::UpdateRouter | Operation::PromoteVariant | Operation::RampVariant => unserved(request),
-        // Branch `gateway`.
         Operation::PutGateway
         | Operation::RollBackGateway
         | Operation::AddDownstreams
@@ -183,7 +182,7 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
         | Operation::DeleteDownstream
         | Operation::AddRules
         | Operation::PutRule
-        | Operation::DeleteRule => unserved(request),
+        | Operation::DeleteRule => gateway::edited(request, basis),
         // Branch `keys`.
         Operation::CreateKey | Operation::UpdateKey | Operation::RevokeKey => unserved(request),
         // These change nothing, or are deletions.
@@ -222,12 +221,8 @@ pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
         | Operation::RollBackRouter
         | Operation::PromoteVariant
         | Operation::RampVariant => routers::shown(request, shown),
-        Operation::GatewayHistory => match shown {
-            Shown::History(entries, more) => history::shown(entries, *more),
-            _ => unserved(request),
-        },
-        // Branch `gateway`: credentials are write-only.
         Operation::GetGateway
+        | Operation::GatewayHistory
         | Operation::PutGateway
         | Operation::RollBackGateway
         | Operation::ListDownstreams
@@ -239,7 +234,7 @@ pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
         | Operation::AddRules
         | Operation::GetRule
         | Operation::PutRule
-        | Operation::DeleteRule => unserved(request),
+        | Operation::DeleteRule => gateway::shown(request, shown),
         // Branch `keys`.
         Operation::ListKeys
         | Operation::CreateKey

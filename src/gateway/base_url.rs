@@ -82,6 +82,11 @@ impl BaseUrl {
         Ok(BaseUrl { https, host, port, path: path.trim_end_matches('/').to_owned() })
     }
 
+    /// One that is sound.
+    pub(crate) fn of(text: &str) -> Option<BaseUrl> {
+        BaseUrl::parse(text).ok()
+    }
+
     /// Reads one of a document; `None` where it is a fault.
     pub(crate) fn read(reader: &mut Reader, found: &Found) -> Option<BaseUrl> {
         let text = reader.text(found)?;
@@ -148,7 +153,8 @@ impl BaseUrl {
         ENDPOINTS.iter().find_map(|(dialect, end)| Some((self.path.strip_suffix(end)?, *dialect)))
     }
 
-    fn origin(&self) -> String {
+    /// Scheme, host and, where it is not the usual one, port.
+    pub(crate) fn origin(&self) -> String {
         let (scheme, default) = if self.https { ("https", 443) } else { ("http", 80) };
         if self.port == default {
             format!("{scheme}://{}", self.host)

@@ -136,6 +136,11 @@ fn credential(reader: &mut Reader, fields: &mut Fields) -> Option<Option<Credent
     read.map(Some).map_err(|message| reader.fault(&found.path, message)).ok()
 }
 
+/// Whether a key is one that names a secret, and so may be shown.
+pub(super) fn is_reference(key: &str) -> bool {
+    key.strip_prefix('$').is_some_and(|reference| secret_name(reference).is_some())
+}
+
 /// `NAME` of `{NAME}`, where it is one that a document may name. Our own secrets have other names.
 fn secret_name(reference: &str) -> Option<&str> {
     let name = reference.strip_prefix('{')?.strip_suffix('}')?;

@@ -27,6 +27,8 @@ pub struct Rewriter {
     decoder: Decoder,
     /// What came of the event in progress in earlier chunks.
     held: Vec<u8>,
+    /// The last byte was the carriage return that ended an event which did not pass: its line feed does not either.
+    drop_line_feed: bool,
     edit: Edit,
 }
 
@@ -48,15 +50,18 @@ impl Rewriter {
     }
 
     fn of(edit: Edit) -> Rewriter {
-        Rewriter { decoder: Decoder::new(), held: Vec::new(), edit }
+        Rewriter { decoder: Decoder::new(), held: Vec::new(), drop_line_feed: false, edit }
     }
 
     /// Takes the next bytes and appends what may pass now.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
-        let Rewriter { decoder, held, edit } = self;
+        if chunk.is_empty() {
+            return;
+        }
+        let Rewriter { decoder, held, drop_line_feed, edit } = self;
         let slice = |from: usize, to: usize| chunk.get(from..to).unwrap_or_default();
         // Everything of the chunk before it is settled.
-        let mut from = 0;
+        let mut from = usize::from(std::mem::take(drop_line_feed) && chunk.first() == Some(&b'\n'));
         decoder.push(chunk, |event| {
             if let Start::At(start) = event.start {
                 // What was held came to nothing: an event without data.
@@ -64,16 +69,16 @@ impl Rewriter {
                 out.extend_from_slice(slice(from, start));
                 from = start;
             }
-            match edit.event(event.data) {
-                Verdict::Keep => {
-                    out.append(held);
-                    out.extend_from_slice(slice(from, event.end));
-                }
-                Verdict::Drop => held.clear(),
-                Verdict::Replace(data) => {
-                    held.clear();
-                    write(event.name, &data, out);
-                }
+            let verdict = edit.event(event.data);
+            if verdict == Verdict::Keep {
+                out.append(held);
+                out.extend_from_slice(slice(from, event.end));
+            } else {
+                held.clear();
+                *drop_line_feed = event.end == chunk.len() && chunk.last() == Some(&b'\r');
+            }
+            if let Verdict::Replace(data) = verdict {
+                write(event.name, &data, out);
             }
             from = event.end;
         });
@@ -97,7 +102,7 @@ impl Rewriter {
 
     /// Takes the end of the stream, and appends what was still held.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        let Rewriter { decoder, held, edit } = self;
+        let Rewriter { decoder, held, edit, .. } = self;
         decoder.finish(|event| match edit.event(event.data) {
             Verdict::Keep => {}
             Verdict::Drop => held.clear(),

@@ -1,5 +1,6 @@
 mod base_url;
 mod document;
+mod edit;
 mod formats;
 mod rules;
 mod yaml;

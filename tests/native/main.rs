@@ -30,6 +30,7 @@ mod losses;
 mod outbound;
 mod patience;
 mod plan;
+mod plugin;
 mod provider;
 mod record;
 mod relay;

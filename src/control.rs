@@ -60,6 +60,9 @@ pub struct Envelope {
     /// Four independent draws, uniform over all `u64`.
     #[serde(default)]
     pub random: [u64; 4],
+    /// The document alone is wanted, as it is stored, by an isolate that works with it itself.
+    #[serde(default)]
+    pub is_raw: bool,
     /// What the isolate that was asked serves of the router, where the operation is to say so.
     #[serde(default)]
     pub serving: Option<routers::Serving>,

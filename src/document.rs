@@ -6,9 +6,11 @@
 
 mod fields;
 mod json;
+mod tree;
 
-pub(crate) use fields::{Fields, Found, Reader, typo_of};
+pub(crate) use fields::{Fields, Found, Reader, snake_case, typo_of};
 pub(crate) use json::Json;
+pub(crate) use tree::{Place, Spelling, Tree, spelled};
 
 use crate::fault::Fault;
 

@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod error;
 pub mod fault;
 pub mod hash;
+pub mod moment;
 pub mod nearest;
 pub mod random;
 
@@ -25,6 +26,7 @@ pub mod router;
 pub mod gateway;
 pub mod outbound;
 pub mod provider;
+pub mod reach;
 pub mod shelf;
 
 pub mod control;

@@ -9,6 +9,7 @@ use crate::api::Operation;
 use crate::control::subject::Kind;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
+use crate::router::edit;
 
 /// What control does for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,9 +174,13 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
     match request.asked.operation {
         Operation::CreateRouter => routers::created(request),
         Operation::RollBackRouter => routers::rolled_back(request, basis),
-        // Branch `edits`: `router::edit::{updated, promoted, ramped}`.
         Operation::UpdateRouter => routers::updated(request, basis),
-        Operation::PromoteVariant | Operation::RampVariant => unserved(request),
+        Operation::PromoteVariant => {
+            edit::promoted(request.asked.name(), current(basis)?, &request.json()?, basis.now)
+        }
+        Operation::RampVariant => {
+            edit::ramped(request.asked.name(), current(basis)?, &request.json()?, basis.now)
+        }
         // Branch `gateway`.
         Operation::PutGateway
         | Operation::RollBackGateway
@@ -207,11 +212,11 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
     }
 }
 
-/// The answer.
+/// The answer, at `now` (milliseconds since 1970).
 ///
 /// # Errors
 /// `NoSuchResource` where what the path names is not in the document.
-pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
+pub fn shown(request: &Request, shown: &Shown, now: u64) -> Result<Reply, Error> {
     match request.asked.operation {
         Operation::ListRouters
         | Operation::CreateRouter
@@ -222,7 +227,7 @@ pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
         | Operation::RouterRevision
         | Operation::RollBackRouter
         | Operation::PromoteVariant
-        | Operation::RampVariant => routers::shown(request, shown),
+        | Operation::RampVariant => routers::shown(request, shown, now),
         Operation::GatewayHistory => match shown {
             Shown::History(entries, more) => history::shown(entries, *more),
             _ => unserved(request),
@@ -259,6 +264,14 @@ impl Change {
     pub fn of(subject: Subject, way: Way, request: &Request) -> Result<Change, Error> {
         Ok(Change { subject, way, expected: request.expected()? })
     }
+}
+
+/// The document that an edit of weights is of.
+fn current<'b>(basis: &Basis<'b>) -> Result<&'b [u8], Error> {
+    basis.current.ok_or_else(|| {
+        let message = "No revision of this router validates, so that there are no weights to set. Send the whole document.";
+        Error::new(ErrorKind::Conflict, message)
+    })
 }
 
 fn unserved<T>(request: &Request) -> Result<T, Error> {

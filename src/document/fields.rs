@@ -183,7 +183,8 @@ impl Findings {
     }
 }
 
-fn snake_case(key: &str) -> String {
+/// A key in snake case, whichever way it is spelled.
+pub(crate) fn snake_case(key: &str) -> String {
     let mut snake = String::with_capacity(key.len() + 2);
     for character in key.chars() {
         if character.is_ascii_uppercase() {

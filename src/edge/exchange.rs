@@ -178,7 +178,7 @@ fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<
 fn demonstrated(invocation: &Invocation, accepted: &Accepted, model: &str) -> Result<Prepared, Error> {
     let outline = &accepted.outline;
     if !settings(&invocation.env).demo {
-        return Err(unserved(demo::off(model), accepted.direct));
+        return Err(unserved(crate::demo::off(model), accepted.direct));
     }
     let (request, manner, note) = if outline.dialect() == Dialect::OpenAi {
         // As of any downstream: usage that the caller did not ask for is asked for, and withheld.

@@ -23,6 +23,6 @@ pub(super) fn of_rule(salt: &str, source: &str) -> Epoch {
 
 /// The hash of an arm: its model, its parameters and its prompts. The latter two are empty until variants can have them,
 /// so that an arm without any keeps its hash when they can.
-fn arm(variant: &Variant) -> [u8; 32] {
+pub(super) fn arm(variant: &Variant) -> [u8; 32] {
     Framed::new("turnout/arm/1").add(variant.model.as_bytes()).add("").add("").finish()
 }

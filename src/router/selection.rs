@@ -12,7 +12,7 @@ use crate::exchange::policy::Policy;
 use crate::router::variant::{self, Arm};
 
 /// A variant's own fallbacks.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Selection {
     models: Vec<Rc<str>>,
     ignore: Vec<Rc<str>>,

@@ -20,6 +20,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// A variant before its route is known.
+#[derive(Clone)]
 pub(super) struct Arm {
     pub(super) id: Rc<str>,
     pub(super) model: Rc<str>,
@@ -147,17 +148,11 @@ pub(super) fn weight(reader: &mut Reader, found: Found) -> Option<Weight> {
     if !(0.0..=100.0).contains(&percent) {
         return wrong(reader, format!("{percent} is no percentage"));
     }
-    let hundredths = (percent * 100.0).round();
-    // A decimal of two places is off by rounding alone, a third place by 0.1 at least.
-    if (percent * 100.0 - hundredths).abs() > 1e-6 {
+    let weight = Weight::from_percent(percent);
+    if weight.is_none() {
         return wrong(reader, format!("{percent} has more than two decimals"));
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a whole number from 0 to 10,000"
-    )]
-    Weight::from_hundredths(hundredths as u16)
+    weight
 }
 
 pub(super) fn check_sum(reader: &mut Reader, path: &str, weights: impl Iterator<Item = Weight>) {

@@ -53,17 +53,6 @@ impl Members {
         Ok(Members { members, whole })
     }
 
-    /// With another's members in place of its own of that name, but for the router's name, which never changes.
-    pub(super) fn with(mut self, other: Members) -> Members {
-        for (name, value) in other.members.into_iter().filter(|(name, _)| name != "name") {
-            match self.members.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, known)) => *known = value,
-                None => self.members.push((name, value)),
-            }
-        }
-        Members { whole: None, ..self }
-    }
-
     /// Those that are the author's, but for the name.
     pub(super) fn unnamed(&self) -> impl Iterator<Item = &(String, Box<RawValue>)> {
         self.members.iter().filter(|(name, _)| name != "name")

@@ -16,6 +16,7 @@ use crate::condition::{Facts, Verdict};
 use crate::exchange::plan::Failover;
 use crate::identity::{Unit, UnitKind, reference};
 use crate::router::{Choice, Epoch, RULE_ROUTE, Route, Router, Rule};
+use crate::treatment::Treatment;
 
 /// Where a call came from: what Cloudflare says of its connection. What is not known is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct Assigned {
     pub epoch: Epoch,
     /// Stands for router, route and variant in request ids.
     pub reference: [u8; 8],
+    /// What the variant does to the call.
+    pub treatment: Rc<Treatment>,
     /// For the case that the model fails.
     pub failover: Rc<Failover>,
 }
@@ -148,6 +151,7 @@ fn variant_of(route: &Route, unit: &Unit, circumstances: &Circumstances<'_>) -> 
         model: variant.model.clone(),
         epoch: phase.epoch,
         reference: variant.reference,
+        treatment: variant.treatment.clone(),
         failover: variant.failover.clone(),
     })
 }
@@ -186,6 +190,7 @@ fn chosen_by(
         model,
         epoch: rule.epoch,
         reference,
+        treatment: rule.treatment.clone(),
         failover: rule.failover.clone(),
     })
 }

@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 /// More members or elements than this are not looked at: a body of 10 MB could hold millions, and a hundred bytes of
 /// bookkeeping for each is more than an isolate has. 16,384 × 100 B = 1.6 MB; a call has a few dozen fields, a long
 /// conversation a few thousand messages.
-pub(super) const MOST: usize = 16_384;
+pub(crate) const MOST: usize = 16_384;
 
 /// Why a text cannot be taken apart.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is not JSON.
     NotJson(serde_json::Error),
     /// It is JSON of another type.
@@ -28,15 +28,15 @@ pub(super) enum Fault {
 }
 
 /// One member of an object: its name unescaped, and where it stands in the text.
-pub(super) struct Member<'a> {
-    pub(super) name: Cow<'a, str>,
+pub(crate) struct Member<'a> {
+    pub(crate) name: Cow<'a, str>,
     /// From the key's opening quote to the end of the value.
-    pub(super) span: Range<usize>,
-    pub(super) value: Range<usize>,
+    pub(crate) span: Range<usize>,
+    pub(crate) value: Range<usize>,
 }
 
 /// The members of the object that `text` holds.
-pub(super) fn members(text: &str) -> Result<Vec<Member<'_>>, Fault> {
+pub(crate) fn members(text: &str) -> Result<Vec<Member<'_>>, Fault> {
     // serde_json would repeat the whole of another type's value in its error.
     if !text.trim_ascii_start().starts_with('{') {
         return Err(
@@ -52,18 +52,24 @@ pub(super) fn members(text: &str) -> Result<Vec<Member<'_>>, Fault> {
 }
 
 /// The value of the member `name` as it is written; of a repeated one the last, as most readers of JSON have it.
-pub(super) fn value<'a>(text: &'a str, members: &[Member<'_>], name: &str) -> Option<&'a str> {
+pub(crate) fn value<'a>(text: &'a str, members: &[Member<'_>], name: &str) -> Option<&'a str> {
     let member = members.iter().rfind(|member| member.name == name)?;
     text.get(member.value.clone())
 }
 
 /// As [`value`], of an object that is looked into once.
-pub(super) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     value(text, &members(text).ok()?, name)
 }
 
+/// The name of the member that `text` begins with.
+pub(crate) fn name(text: &str) -> Option<Cow<'_, str>> {
+    let key = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>().next()?.ok()?;
+    Some(unescaped(key.get()))
+}
+
 /// The elements of the array that `text` holds; `None` where it holds something else, or more than `MOST`.
-pub(super) fn elements(text: &str) -> Option<Vec<&str>> {
+pub(crate) fn elements(text: &str) -> Option<Vec<&str>> {
     if !text.starts_with('[') {
         return None;
     }
@@ -73,7 +79,7 @@ pub(super) fn elements(text: &str) -> Option<Vec<&str>> {
 
 /// The string that the JSON literal `text` stands for. A surrogate without its other half (the `"\ud83d"` that
 /// JavaScript's `JSON.stringify` makes of a string cut within an emoji) becomes U+FFFD; `None` where `text` is no string.
-pub(super) fn lossy_string(text: &str) -> Option<String> {
+pub(crate) fn lossy_string(text: &str) -> Option<String> {
     struct Lossy;
     impl Visitor<'_> for Lossy {
         type Value = String;
@@ -151,7 +157,7 @@ fn located<'a>(text: &'a str, key: &'a str, value: &str) -> Member<'a> {
 }
 
 /// Where `part` begins in `text`, of which it is a slice: serde_json hands out borrowed slices of its input and no offsets.
-pub(super) fn offset(text: &str, part: &str) -> usize {
+pub(crate) fn offset(text: &str, part: &str) -> usize {
     part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 

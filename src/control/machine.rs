@@ -16,7 +16,7 @@ use super::sight::{Sight, adopt, seen};
 use super::store::{Commit, Digest, Entry, Origin, Outbox, Revision, Standing, Store};
 use super::subject::Kind;
 use super::survey::Survey;
-use super::{Reply, Request, Subject, store};
+use super::{Reply, Request, Subject, keys, store};
 use crate::auth::KeyRecord;
 use crate::error::{Error, ErrorKind};
 
@@ -98,6 +98,8 @@ enum State {
     Looking(Box<Request>, Work),
     /// Lists documents.
     Listing(Box<Request>, Survey),
+    /// Surveys the client keys, for one is named by its id.
+    Keys(Box<Request>, Survey),
     /// Looks for keys that a router to be deleted is named by.
     Users(Box<Request>, Change, Survey),
     /// Brings a change to KV.
@@ -152,6 +154,7 @@ impl Task {
                     }
                 }
             }
+            State::Keys(request, survey) => self.surveyed(desk, request, survey, heard),
             State::Delivering(request, subject, mut delivery) => match delivery.go_on(desk, heard)? {
                 Next::Do(step) => self.wait(State::Delivering(request, subject, delivery), step),
                 Next::Done(_) => answer(desk.now, &request, &after(desk.store, &subject)?),
@@ -187,7 +190,30 @@ impl Task {
                     Next::Done(_) => Err(out_of_step()),
                 }
             }
+            Work::LookUpKey => match keys::remembered(desk.store, &request)? {
+                Some(work) => self.look(request, work),
+                None => {
+                    let page = Page { kind: Kind::Keys, after: String::new(), size: u32::MAX };
+                    self.surveyed(desk, request, Survey::of(page), Heard::Begun)
+                }
+            },
             work @ (Work::Show(_) | Work::History(..) | Work::Revision(..) | Work::Change(_)) => {
+                self.look(request, work)
+            }
+        }
+    }
+
+    fn surveyed(
+        &mut self,
+        desk: &mut Desk<'_>,
+        request: Box<Request>,
+        mut survey: Survey,
+        heard: Heard,
+    ) -> Result<Step, Error> {
+        match survey.go_on(desk, &request.envelope.who, heard)? {
+            Next::Do(step) => self.wait(State::Keys(request, survey), step),
+            Next::Done(listing) => {
+                let work = keys::surveyed(&request, &listing, desk.now)?;
                 self.look(request, work)
             }
         }
@@ -246,7 +272,7 @@ impl Task {
                     Next::Done(_) => answer(desk.now, &request, &after(desk.store, &subject)?),
                 }
             }
-            Work::List(_) => Err(out_of_step()),
+            Work::List(_) | Work::LookUpKey => Err(out_of_step()),
         }
     }
 
@@ -321,7 +347,11 @@ fn changed(desk: &mut Desk<'_>, request: &Request, change: &Change) -> Result<bo
             let current =
                 document.as_ref().map(|_| valid.and_then(|valid| valid.bytes.as_deref()).unwrap_or(b"{}"));
             let earlier = earlier.as_ref().and_then(|earlier| earlier.bytes.as_deref());
-            let edited = dispatch::edited(request, &Basis { current, earlier, now: desk.now })?;
+            let ids = match (way, subject) {
+                (Way::Make, Subject::Key(_)) => keys::ids(desk.store)?,
+                _ => Vec::new(),
+            };
+            let edited = dispatch::edited(request, &Basis { current, earlier, ids: &ids, now: desk.now })?;
             // Nothing is ever saved that the call path would refuse, whatever an edit may have overlooked.
             subject.check(&edited.bytes).map_err(Error::document)?;
             (Some(edited.bytes), edited.summary)

@@ -21,7 +21,8 @@ use crate::condition::{Expression, Verdict};
 use crate::dialect::Dialect;
 use crate::endpoint::Ask;
 use crate::error::Error;
-use crate::exchange::plan::plan;
+use crate::exchange::order::Measure;
+use crate::exchange::plan::planned;
 use crate::identity::{Unit, UnitKind};
 use crate::moment::{self, rfc3339};
 use crate::reach::{Surroundings, reach};
@@ -31,7 +32,8 @@ use crate::router::{Choice, Route, Router};
 /// How many conditions are evaluated that come after the one that decides.
 const MOST_BEYOND: usize = 100;
 
-/// Explains what a router decides of a call at `now` (milliseconds since 1970), or at the moment that is asked for.
+/// Explains what a router decides of a call at `now` (milliseconds since 1970), or at the moment that is asked for. `measure` is what
+/// this isolate knows of targets, by which a plan may be sorted.
 ///
 /// # Errors
 /// `InvalidRequest` where the call that is asked for would itself be refused, or its moment or dialect cannot be read.
@@ -39,6 +41,7 @@ pub fn explained(
     router: &Router,
     request: &ExplainRequest,
     surroundings: &Surroundings<'_>,
+    measure: Measure<'_>,
     now: u64,
 ) -> Result<Explanation, Error> {
     let now = request.now.as_ref().map_or(Ok(now), moment_of)?;
@@ -70,9 +73,13 @@ pub fn explained(
     if omitted > 0 {
         notes.push(format!("{omitted} more conditions come after these and do not decide."));
     }
-    let attempts = assigned.map(|assigned| {
-        let plan = plan(&assigned.model, &assigned.failover, call.asked());
-        plan.iter().map(|model| attempt(surroundings, model, dialect)).collect()
+    let attempts: Option<Vec<AttemptShown>> = assigned.map(|assigned| {
+        let plan = planned(Some(&assigned.model), &assigned.failover, call.asked(), measure);
+        notes.extend(plan.notes);
+        if let Err(error) = assigned.treatment.of_call(call.prompt_variables()) {
+            notes.push(format!("The call would be refused: {}", error.message));
+        }
+        plan.targets.iter().map(|model| attempt(surroundings, model, dialect)).collect()
     });
     Ok(Explanation {
         router: router.name.clone(),

@@ -48,6 +48,13 @@ pub fn pinned(name: &str, bytes: &[u8]) -> Result<Vec<u8>, Vec<Fault>> {
     Ok(if pin(&router, &mut tree) { tree.written().into_bytes() } else { bytes.to_vec() })
 }
 
+/// An answer's router less the fields that answers add: the document as its author wrote it.
+pub fn authored(answer: &[u8]) -> Vec<u8> {
+    let Some(mut tree) = Tree::read(answer) else { return answer.to_vec() };
+    SERVER_FIELDS.iter().for_each(|field| tree.remove(field));
+    tree.written().into_bytes()
+}
+
 /// A new document: what was sent, less the fields that answers add.
 ///
 /// # Errors

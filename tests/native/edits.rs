@@ -500,6 +500,14 @@ fn a_new_document_is_stored_as_it_was_sent_but_for_what_answers_add() {
 }
 
 #[test]
+fn what_answers_add_can_be_taken_off_again() {
+    let answer = AB_TEST.trim_end().strip_suffix('}').unwrap().to_owned()
+        + r#","etag":"x","revision":7,"createTime":"x","update_time":"y","warnings":[],"kv":"written","serving":{},"ramps":[]}"#;
+    assert_eq!(String::from_utf8(authored(answer.as_bytes())).unwrap(), AB_TEST.trim_end());
+    assert_eq!(authored(b"{"), b"{");
+}
+
+#[test]
 fn an_edit_of_a_pinned_document_deals_nobody_anew() {
     let pinned = pinned("user-aware", USER_AWARE.as_bytes()).unwrap();
     let before = parse("user-aware", &pinned).unwrap();

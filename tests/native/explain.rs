@@ -26,7 +26,7 @@ fn explain(router: &Router, request: Value) -> Result<Explanation, Error> {
     let gateway = Gateway::default();
     let settings = |name: &str| (name == "OPENAI_API_KEY").then(|| "sk-secret".to_owned());
     let surroundings = Surroundings { gateway: &gateway, settings: &settings, demo: false };
-    explained(router, &request, &surroundings, 1_766_000_000_123)
+    explained(router, &request, &surroundings, &|_, _| None, 1_766_000_000_123)
 }
 
 /// `route/variant`, or `none`.
@@ -205,6 +205,17 @@ fn the_plan_of_attempts_is_that_of_the_call() {
         ]
     );
     assert!(!serde_json::to_string(&explanation).unwrap().contains("sk-secret"));
+}
+
+#[test]
+fn a_variable_that_its_prompt_needs_is_missed() {
+    let prompt =
+        r#""variant_id": "variant-a", "message_templates": [{"role": "system", "content": "Be {{tone}}."}]"#;
+    let router = router("ab-test-router", &AB_TEST.replace(r#""variant_id": "variant-a""#, prompt));
+    let notes = |request: Value| explain(&router, request).unwrap().notes.join(" ");
+    let said = notes(json!({"user": "user-123"}));
+    assert!(said.contains("The call would be refused") && said.contains("prompt_variables.tone"), "{said}");
+    assert_eq!(notes(json!({"user": "user-123", "prompt_variables": {"tone": "brief"}})), "");
 }
 
 #[test]

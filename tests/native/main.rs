@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod access;
 mod assignment;
 mod auth;
 mod bypass;
@@ -29,7 +30,9 @@ mod explain;
 mod failover_settings;
 mod gateway;
 mod identity;
+mod keys;
 mod losses;
+mod openapi;
 mod outbound;
 mod patience;
 mod plan;
@@ -43,5 +46,6 @@ mod router_plan;
 mod shelf;
 mod sse;
 mod translate;
+mod treatment;
 mod usage;
 mod verdict;

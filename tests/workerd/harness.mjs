@@ -27,6 +27,20 @@ export const CF_HEADER = 'x-test-cf';
 const START_TIMEOUT_MS = 30_000;
 const TEST_TIMEOUT_MS = 40_000;
 
+/** Stands in for Cloudflare's rate limits, which workerd itself has not: the binding's one function, without its clock. */
+const RATE_LIMIT = `
+const counts = new Map();
+export default (env) => ({
+  async limit({ key, ...rest }) {
+    if (typeof key !== "string" || Object.keys(rest).length > 0) throw new TypeError("limit takes a key");
+    if (env.calls === null) throw new Error("the limiter is not well today");
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    return { success: count <= env.calls };
+  },
+});
+`;
+
 /** `node:test`'s, with a limit: what waits for an event that never comes fails, and the tests after it go on. */
 export function test(name, body) {
   return nodeTest(name, { timeout: TEST_TIMEOUT_MS }, body);
@@ -36,15 +50,16 @@ export function test(name, body) {
  * Starts a worker.
  *
  * `vars` are text bindings over the defaults; `undefined` leaves one out. `kv` is what the namespace holds at the
- * start, `{key: value}`; an object is written as JSON. `control` false leaves the Durable Object unbound.
+ * start, `{key: value}`; an object is written as JSON. `limits` are rate limit bindings, `{name: calls}`: so many calls of
+ * a key pass, ever; null is a binding that fails. `control` false leaves the Durable Object unbound.
  */
-export async function startWorker({ vars = {}, kv = {}, control = true } = {}) {
+export async function startWorker({ vars = {}, kv = {}, limits = {}, control = true } = {}) {
   const worker = new Worker({
     ADMIN_KEY,
     UNIT_HASH_KEY,
     CONFIG_TTL_SECONDS: '1',
     ...vars,
-  }, control);
+  }, { limits, control });
   await worker.start(kv);
   return worker;
 }
@@ -63,6 +78,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
 
 class Worker {
   #vars;
+  #limits;
   #control;
   #process;
   #exited;
@@ -74,8 +90,9 @@ class Worker {
   /** Where the worker listens, without a slash at the end; another one after each restart. */
   url;
 
-  constructor(vars, control) {
+  constructor(vars, { limits, control }) {
     this.#vars = vars;
+    this.#limits = limits;
     this.#control = control;
   }
 
@@ -191,6 +208,9 @@ class Worker {
     const bindings = Object.entries(this.#vars)
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => `(name = ${text(name)}, text = ${text(String(value))})`);
+    const limits = Object.entries(this.#limits).map(([name, calls]) => (
+      `(name = ${text(name)}, wrapped = (moduleName = "test:rate-limit", innerBindings = [(name = "calls", json = ${text(JSON.stringify(calls))})]))`
+    ));
     return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -200,6 +220,7 @@ const config :Workerd.Config = (
     (name = "internet", network = (allow = ["public", "private"])),
     (name = "objects", disk = (path = "objects", writable = true)),
   ],
+  extensions = [(modules = [(name = "test:rate-limit", internal = true, esModule = ${text(RATE_LIMIT)})])],
   sockets = [(name = "http", address = "127.0.0.1:0", service = "main", http = (cfBlobHeader = ${text(CF_HEADER)}))],
 );
 const main :Workerd.Worker = (
@@ -210,7 +231,7 @@ const main :Workerd.Worker = (
     (name = "ROUTERS", kvNamespace = "kv"),
     (name = "METRICS", analyticsEngine = "metrics"),
     ${this.#control ? '(name = "CONTROL", durableObjectNamespace = "Control"),' : ''}
-    ${bindings.join(',\n    ')}
+    ${[...bindings, ...limits].join(',\n    ')}
   ],
   durableObjectNamespaces = [(className = "Control", uniqueKey = "turnout-control", enableSql = true)],
   durableObjectStorage = (localDisk = "objects"),

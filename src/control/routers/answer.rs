@@ -23,19 +23,6 @@ use crate::router::edit::RampShown;
 /// None that a document can cause.
 pub fn shown(request: &Request, shown: &Shown, now: u64) -> Result<Reply, Error> {
     match shown {
-        Shown::Document(document) if request.envelope.is_raw => {
-            let bytes = document.valid.as_ref().and_then(|valid| valid.bytes.clone()).unwrap_or_default();
-            tagged(
-                Reply {
-                    status: 200,
-                    content_type: "application/json",
-                    etag: None,
-                    revision: None,
-                    body: bytes,
-                },
-                document,
-            )
-        }
         Shown::Document(document) if request.asked.operation == Operation::CreateRouter => {
             let router = View { document, request, now };
             let name = format!("operations/create-{}", name_of(&document.subject));

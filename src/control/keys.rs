@@ -16,6 +16,7 @@ use crate::auth::KeyRecord;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
 use crate::keys::{self, Known, Kv, MadeKey, NewKey, RANDOM_BYTES, ShownKey};
+use crate::moment::rfc3339;
 use crate::nearest::{did_you_mean, nearest, shortened};
 
 /// A page of keys.

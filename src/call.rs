@@ -8,14 +8,15 @@
 //! whose name the top level has too is dropped, read neither by us nor by the provider.
 
 mod asked;
-mod field;
+pub(crate) mod field;
 mod fields;
 mod layout;
-mod messages;
+pub(crate) mod messages;
 pub(crate) mod object;
 mod outline;
 mod splice;
 mod value;
+mod variables;
 
 use std::ops::{Deref, Range};
 
@@ -27,7 +28,7 @@ use crate::endpoint::Ask;
 use crate::error::Error;
 
 pub use self::outline::Outline;
-pub use self::splice::{Overrides, Splice, apply};
+pub use self::splice::{Edits, Overrides, Splice, apply};
 
 /// A parsed call: its outline, which says what the fields say, and the body's bytes. Nothing of it is ever written again but
 /// the named splices.
@@ -50,7 +51,7 @@ impl Call {
             body_fault(format!("The body is not UTF-8: the first fault is after {valid_bytes} bytes."))
         })?;
         if body.trim_ascii().is_empty() {
-            let message = format!("The body is empty: send {}.", layout::request_in(ask.dialect));
+            let message = format!("The body is empty: send {}.", ask.dialect.wire().body.form);
             return Err(body_fault(message));
         }
         let pieces = layout::pieces(ask.dialect, &body)?;

@@ -3,6 +3,8 @@
 //! In scope: the unit, the first route that holds, the assignment. Out of scope: who serves the variant's model
 //! (`gateway`) and what happens when nobody does.
 
+pub mod explain;
+
 use std::rc::Rc;
 use std::sync::OnceLock;
 
@@ -14,6 +16,7 @@ use crate::condition::{Facts, Verdict};
 use crate::exchange::plan::Failover;
 use crate::identity::{Unit, UnitKind, reference};
 use crate::router::{Choice, Epoch, RULE_ROUTE, Route, Router, Rule};
+use crate::treatment::Treatment;
 
 /// Where a call came from: what Cloudflare says of its connection. What is not known is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +72,8 @@ pub struct Assigned {
     pub epoch: Epoch,
     /// Stands for router, route and variant in request ids.
     pub reference: [u8; 8],
+    /// What the variant does to the call.
+    pub treatment: Rc<Treatment>,
     /// For the case that the model fails.
     pub failover: Rc<Failover>,
 }
@@ -92,9 +97,9 @@ pub fn decide(router: &Router, circumstances: &Circumstances<'_>) -> Decision {
     let assigned = match &router.choice {
         Choice::Routes(routes) => first_that_holds(routes, &facts, &mut notes)
             .or(router.default.as_ref())
-            .and_then(|route| variant_of(route, &unit, circumstances.random)),
+            .and_then(|route| variant_of(route, &unit, circumstances)),
         Choice::Rule(rule) => chosen_by(rule, router, &facts, &mut notes)
-            .or_else(|| variant_of(router.default.as_ref()?, &unit, circumstances.random)),
+            .or_else(|| variant_of(router.default.as_ref()?, &unit, circumstances)),
     };
     Decision { unit, assigned, notes }
 }
@@ -133,18 +138,20 @@ fn first_that_holds<'r>(
 /// Notes go into a response header; the first few tell what is wrong.
 const MOST_NOTES: usize = 4;
 
-fn variant_of(route: &Route, unit: &Unit, random: u64) -> Option<Assigned> {
+fn variant_of(route: &Route, unit: &Unit, circumstances: &Circumstances<'_>) -> Option<Assigned> {
+    let phase = route.at(circumstances.now);
     let position = match unit.kind {
-        UnitKind::User | UnitKind::Session => assign(&route.salt, &unit.id, route.entrants()),
-        UnitKind::Call => draw(random, route.variants.iter().map(|variant| variant.weight)),
+        UnitKind::User | UnitKind::Session => assign(&route.salt, &unit.id, phase.entrants()),
+        UnitKind::Call => draw(circumstances.random, phase.variants.iter().map(|variant| variant.weight)),
     };
-    let variant = route.variants.get(position?)?;
+    let variant = phase.variants.get(position?)?;
     Some(Assigned {
         route: route.id.clone(),
         variant: variant.id.clone(),
         model: variant.model.clone(),
-        epoch: route.epoch,
+        epoch: phase.epoch,
         reference: variant.reference,
+        treatment: variant.treatment.clone(),
         failover: variant.failover.clone(),
     })
 }
@@ -183,6 +190,7 @@ fn chosen_by(
         model,
         epoch: rule.epoch,
         reference,
+        treatment: rule.treatment.clone(),
         failover: rule.failover.clone(),
     })
 }

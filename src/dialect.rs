@@ -1,7 +1,8 @@
 //! Wire formats, and the neutral conversation between them.
 //!
 //! In scope: their names, which is nearest to which, and translation: every dialect decodes into [`conversation`] and
-//! [`answer`], and encodes from them. A fifth is a folder and a variant of [`Dialect`]; the compiler names who has to know it.
+//! [`answer`], and encodes from them. A fifth is a folder and a line in the table below: whatever the rest of the worker has to
+//! know of a dialect it asks [`Dialect::wire`].
 //! Out of scope: calls whose caller and downstream speak the same dialect. Their bytes are spliced and never come here (law 1).
 
 pub mod answer;
@@ -9,6 +10,7 @@ pub mod conversation;
 mod custom;
 pub mod loss;
 pub mod translate;
+pub(crate) mod wire;
 
 pub mod anthropic;
 pub mod gemini;
@@ -16,32 +18,50 @@ pub mod openai;
 pub mod responses;
 
 use self::conversation::Conversation;
+use self::wire::Wire;
 
-/// A wire format that a caller or a downstream speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Dialect {
+/// Makes [`Dialect`] of the table below: a line is what it is, its name in code, and its folder.
+macro_rules! dialects {
+    ($(#[doc = $what:literal] $dialect:ident = $folder:ident;)+) => {
+        /// A wire format that a caller or a downstream speaks.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Dialect {
+            $(#[doc = $what] $dialect,)+
+        }
+
+        impl Dialect {
+            /// Every dialect, in the order of the tables.
+            pub const ALL: [Dialect; Dialect::NAMES.len()] = [$(Dialect::$dialect),+];
+
+            /// Their names, in the same order.
+            pub const NAMES: &[&str] = &[$($folder::WIRE.name),+];
+
+            /// What is particular to it.
+            pub(crate) const fn wire(self) -> &'static Wire {
+                match self {
+                    $(Dialect::$dialect => &$folder::WIRE,)+
+                }
+            }
+        }
+    };
+}
+
+// The table of dialects. Everything else about one is in its folder, and reached through its `WIRE`.
+dialects! {
     /// OpenAI Chat Completions.
-    OpenAi,
+    OpenAi = openai;
     /// Anthropic Messages.
-    Anthropic,
+    Anthropic = anthropic;
     /// OpenAI Responses.
-    Responses,
+    Responses = responses;
     /// Gemini's `generateContent`.
-    Gemini,
+    Gemini = gemini;
 }
 
 impl Dialect {
-    /// Every dialect, in the order of the tables.
-    pub const ALL: [Dialect; 4] = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Responses, Dialect::Gemini];
-
     /// The name in documents, records and CEL (`request.dialect`).
     pub fn as_str(self) -> &'static str {
-        match self {
-            Dialect::OpenAi => "openai",
-            Dialect::Anthropic => "anthropic",
-            Dialect::Responses => "openai_responses",
-            Dialect::Gemini => "gemini",
-        }
+        self.wire().name
     }
 
     /// The dialect of that name.
@@ -52,13 +72,8 @@ impl Dialect {
     /// Those of `spoken` that a caller of this dialect is served by: the same one, else the nearest. `None` where none is
     /// spoken at all.
     pub fn nearest(self, spoken: &[Dialect]) -> Option<Dialect> {
-        use Dialect::{Anthropic, Gemini, OpenAi, Responses};
-        let order = match self {
-            OpenAi => [OpenAi, Responses, Anthropic, Gemini],
-            Responses => [Responses, OpenAi, Anthropic, Gemini],
-            Anthropic => [Anthropic, Responses, OpenAi, Gemini],
-            Gemini => [Gemini, Responses, OpenAi, Anthropic],
-        };
+        let named = self.wire().nearest.iter().copied();
+        let order = [self].into_iter().chain(named).chain(Dialect::ALL);
         order.into_iter().find(|dialect| spoken.contains(dialect))
     }
 }

@@ -3,8 +3,8 @@
 //! In scope: one error type for everything that Turnout itself refuses, and its status and body in the caller's dialect.
 //! Out of scope: an upstream's own error, which passes through as it is.
 
+use crate::dialect::Dialect;
 use crate::dialect::answer::Failure;
-use crate::dialect::{Dialect, anthropic, gemini, responses};
 use crate::fault::Fault;
 
 /// Why a call was refused. `code()` is stable: programs switch on it.
@@ -94,57 +94,12 @@ impl Error {
 
     /// The body in the caller's dialect.
     pub fn body(&self, dialect: Dialect) -> String {
-        match dialect {
-            Dialect::OpenAi => self.openai_body().to_string(),
-            Dialect::Anthropic => anthropic::encode_error(&Failure::from(self)),
-            Dialect::Responses => responses::encode_error(&Failure::from(self)),
-            Dialect::Gemini => gemini::encode_error(&Failure::from(self)),
-        }
+        (dialect.wire().errors.body)(self)
     }
 
     /// The error as one event of a stream in the caller's dialect.
     pub fn event(&self, dialect: Dialect) -> String {
-        match dialect {
-            // serde_json escapes line ends, so that the body is one line.
-            Dialect::OpenAi => format!("data: {}\n\n", self.body(dialect)),
-            Dialect::Anthropic => format!("event: error\ndata: {}\n\n", self.body(dialect)),
-            // Its `error` event has the members of the body's `error` beside its own.
-            Dialect::Responses => format!("event: error\ndata: {}\n\n", self.responses_event()),
-            Dialect::Gemini => format!("data: {}\r\n\r\n", self.body(dialect)),
-        }
-    }
-}
-
-impl Error {
-    /// `{"error": {message, type, param, code}}`, and `details` where faults are listed.
-    fn openai_body(&self) -> serde_json::Value {
-        let mut error = serde_json::json!({
-            "message": self.message,
-            "type": self.kind.openai_type(),
-            "param": self.param,
-            "code": self.kind.code(),
-        });
-        if !self.faults.is_empty()
-            && let Some(members) = error.as_object_mut()
-        {
-            let details = self.faults.iter();
-            let details =
-                details.map(|fault| serde_json::json!({"path": fault.path, "message": fault.message}));
-            members.insert("details".to_owned(), details.collect());
-        }
-        serde_json::json!({"error": error})
-    }
-
-    /// Responses' error event. Its number is not known here, where the bytes before it are an upstream's own.
-    fn responses_event(&self) -> String {
-        serde_json::json!({
-            "type": "error",
-            "code": self.kind.code(),
-            "message": self.message,
-            "param": self.param,
-            "sequence_number": 0,
-        })
-        .to_string()
+        (dialect.wire().errors.event)(self)
     }
 }
 
@@ -213,7 +168,8 @@ impl ErrorKind {
         }
     }
 
-    fn openai_type(self) -> &'static str {
+    /// OpenAI's word for errors of this status, which is that of failures in no dialect too.
+    pub(crate) fn openai_type(self) -> &'static str {
         match self.status() {
             401 => "authentication_error",
             403 => "permission_error",

@@ -10,22 +10,27 @@ pub mod endpoint;
 pub mod error;
 pub mod fault;
 pub mod hash;
+pub mod moment;
 pub mod nearest;
+pub mod openapi;
 pub mod random;
 
 pub mod auth;
 pub mod call;
 pub mod identity;
+pub mod keys;
 
 pub mod assignment;
 pub mod condition;
 pub mod decision;
 pub mod router;
+pub mod treatment;
 
 pub mod gateway;
 pub mod outbound;
 pub mod plugin;
 pub mod provider;
+pub mod reach;
 pub mod shelf;
 
 pub mod control;

@@ -7,41 +7,30 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-use crate::call::{Outline, Overrides, Splice};
+use crate::call::{Edits, Outline, Overrides, Splice};
 use crate::dialect::Dialect;
+use crate::dialect::wire::{Generate, Metadata};
 use crate::endpoint::Operation;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::{Credential, Downstream, Target};
 use crate::provider::StreamUsage;
 
-/// Headers of the caller that go on, each where [`forwarded_in`] has it.
-pub const FORWARDED: &[&str] = &["anthropic-beta", "anthropic-version", "idempotency-key", "openai-beta"];
+/// Headers of the caller that may go on, each where [`forwarded_in`] has it.
+pub fn forwarded() -> Vec<&'static str> {
+    let mut all: Vec<_> = Dialect::ALL.into_iter().flat_map(forwarded_in).copied().collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
 
 /// Headers of a caller's dialect that go on to a downstream that speaks the same. The operator's account is nobody else's
 /// business, so `openai-organization` and `openai-project` are not among them.
 pub fn forwarded_in(dialect: Dialect) -> &'static [&'static str] {
-    match dialect {
-        Dialect::OpenAi | Dialect::Responses => &["idempotency-key", "openai-beta"],
-        Dialect::Anthropic => &[ANTHROPIC_VERSION, "anthropic-beta"],
-        Dialect::Gemini => &[],
-    }
+    dialect.wire().address.forwarded
 }
 
 /// And to OpenRouter: by which app it ranks and shows a call.
 pub const FORWARDED_TO_OPENROUTER: &[&str] = &["http-referer", "x-title"];
-
-const ANTHROPIC_VERSION: &str = "anthropic-version";
-
-/// The version that our translation writes, and that callers mean who name none. It is not the newest: since 2026-10-21
-/// Messages refuse `temperature`, `top_p` and `top_k`, and callers of that version say so themselves. Nothing that a
-/// translated request holds needs `anthropic-beta` here: `output_config` (structured outputs, effort) and `ttl` of
-/// `cache_control` are generally available.
-const ANTHROPIC_VERSION_MEANT: &str = "2023-06-01";
-
-/// What stays as it is in a segment of a URL's path: RFC 3986's unreserved characters.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Headers that carry a credential.
 const CREDENTIALS: &[&str] = &["authorization", "api-key", "x-api-key", "x-goog-api-key"];
@@ -106,6 +95,8 @@ pub struct Sending<'a> {
     pub direct: bool,
     /// A stream comes as server-sent events; else, of Gemini's, as one JSON array.
     pub events: bool,
+    /// What the variant changes in a body of the caller's own dialect.
+    pub edits: Option<&'a Edits>,
 }
 
 impl Sending<'_> {
@@ -118,6 +109,7 @@ impl Sending<'_> {
             usage_as_asked: false,
             direct: false,
             events: true,
+            edits: None,
         }
     }
 }
@@ -162,19 +154,20 @@ pub fn outbound(
 }
 
 /// What is to be different in a body of the caller's own dialect (law 1), by the habits of the downstream.
-pub fn overrides_for<'a>(facts: CallFacts, target: &Target<'a>, sending: &Sending<'_>) -> Overrides<'a> {
+pub fn overrides_for<'a>(facts: CallFacts, target: &Target<'a>, sending: &Sending<'a>) -> Overrides<'a> {
     let habits = target.downstream.habits;
     // Every other dialect says its usage unasked, and takes what metadata is its own.
-    let is_chat = sending.dialect == Dialect::OpenAi;
+    let body = &sending.dialect.wire().body;
     Overrides {
         model: target.model,
-        ask_usage: is_chat
+        ask_usage: body.usage_on_request
             && facts.stream
             && !facts.asks_usage
             && !sending.usage_as_asked
             && habits.stream_usage == StreamUsage::OnRequest,
-        forward_metadata: is_chat && facts.store && habits.takes_metadata,
+        forward_metadata: body.metadata == Metadata::WhereStored && facts.store && habits.takes_metadata,
         forward_routing: sending.direct && habits.takes_routing,
+        edits: sending.edits,
     }
 }
 
@@ -194,36 +187,24 @@ pub fn url_for(
         return Err(unserved(downstream, format!("does not speak `{}`", sending.dialect.as_str())));
     };
     let mut url = filled(downstream, root, settings)?;
-    match (sending.operation, sending.dialect) {
-        (Operation::Generate, Dialect::OpenAi) => url.push_str("/chat/completions"),
-        (Operation::Generate, Dialect::Anthropic) => url.push_str("/messages"),
-        (Operation::Generate, Dialect::Responses) => url.push_str("/responses"),
-        (Operation::Generate, Dialect::Gemini) => push_gemini(&mut url, model, stream, sending.events),
-        (Operation::CountTokens, Dialect::Anthropic) => url.push_str("/messages/count_tokens"),
-        (Operation::CountTokens, _) => {
-            let message = "cannot count tokens: only downstreams that speak `anthropic` can".to_owned();
-            return Err(unserved(downstream, message));
-        }
+    let address = &sending.dialect.wire().address;
+    match sending.operation {
+        Operation::Generate => match address.of_model {
+            Some(push) => push(&mut url, Generate { model, stream, events: sending.events }),
+            None => url.push_str(address.end),
+        },
+        Operation::CountTokens => match address.count_tokens {
+            Some(end) => url.push_str(end),
+            None => {
+                let able = Dialect::ALL.into_iter().filter(|able| able.wire().address.count_tokens.is_some());
+                let able: Vec<_> = able.map(|able| format!("`{}`", able.as_str())).collect();
+                let message =
+                    format!("cannot count tokens: only downstreams that speak {} can", able.join(" or "));
+                return Err(unserved(downstream, message));
+            }
+        },
     }
     Ok(url)
-}
-
-/// The path below Gemini's root. A model may bring its collection along, as Google's own names do.
-fn push_gemini(url: &mut String, model: &str, stream: bool, events: bool) {
-    let (collection, name) = match model.split_once('/') {
-        Some((collection @ ("models" | "tunedModels"), name)) => (collection, name),
-        _ => ("models", model),
-    };
-    url.push('/');
-    url.push_str(collection);
-    url.push('/');
-    url.extend(utf8_percent_encode(name, SEGMENT));
-    url.push_str(match (stream, events) {
-        (true, true) => ":streamGenerateContent?alt=sse",
-        // One JSON array, as the caller asked.
-        (true, false) => ":streamGenerateContent",
-        (false, _) => ":generateContent",
-    });
 }
 
 /// A root with the worker's variables in place of `{NAME}`.
@@ -270,8 +251,10 @@ pub fn headers_for(
         let values = forwarded.iter().filter(|(given, _)| given == name);
         headers.extend(values.map(|(_, value)| (*name, (*value).to_owned())));
     }
-    if dialect == Dialect::Anthropic && !headers.iter().any(|(name, _)| *name == ANTHROPIC_VERSION) {
-        headers.push((ANTHROPIC_VERSION, ANTHROPIC_VERSION_MEANT.to_owned()));
+    for (needed, meant) in dialect.wire().address.meant {
+        if !headers.iter().any(|(name, _)| name == needed) {
+            headers.push((*needed, (*meant).to_owned()));
+        }
     }
     Ok(headers)
 }

@@ -38,8 +38,10 @@ pub struct Habits {
     pub stream_usage: StreamUsage,
     /// Takes top-level `metadata` of Chat Completions where the call has `store: true`; others refuse it or ignore it.
     pub takes_metadata: bool,
-    /// Has top-level `models` and `provider` as fields of its own.
+    /// Has top-level `models` and `provider` as fields of its own, and `reasoning` as OpenRouter has it.
     pub takes_routing: bool,
+    /// Takes `repetition_penalty` beside what is OpenAI's.
+    pub takes_repetition_penalty: bool,
 }
 
 /// The header that carries a credential.
@@ -152,11 +154,7 @@ impl Provider {
 impl Habits {
     /// The header that carries the credential of calls in a dialect: the dialect's own, but where the downstream has another.
     pub fn auth_for(&self, dialect: Dialect) -> AuthStyle {
-        match dialect {
-            Dialect::OpenAi | Dialect::Responses => self.auth,
-            Dialect::Anthropic => self.messages_auth,
-            Dialect::Gemini => AuthStyle::XGoogApiKey,
-        }
+        (dialect.wire().address.auth)(self)
     }
 }
 
@@ -195,4 +193,6 @@ pub(crate) const PLAIN: Habits = Habits {
     stream_usage: StreamUsage::OnRequest,
     takes_metadata: false,
     takes_routing: false,
+    // vLLM, SGLang and TGI do; llama.cpp and Ollama pass over it.
+    takes_repetition_penalty: true,
 };

@@ -8,15 +8,11 @@
 //! A stream costs by the event, so JSON is parsed only where it may matter: each event up to the first meaningful one, and
 //! after it only those that show one of the marks below; of a stream that is merely observed, only those at its end.
 
-mod anthropic;
-mod chat;
 mod ending;
 mod filter;
-mod gemini;
-mod marks;
+pub(crate) mod marks;
 mod observer;
-mod reading;
-mod responses;
+pub(crate) mod reading;
 mod tail;
 
 pub use ending::error_ending;

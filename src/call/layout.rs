@@ -34,7 +34,9 @@ pub(super) struct Piece {
 pub(super) fn pieces(dialect: Dialect, body: &str) -> Result<Vec<Piece>, Error> {
     let members = object::members(body).map_err(|fault| match fault {
         Fault::NotJson(fault) => body_fault(format!("The body is not valid JSON: {fault}.")),
-        Fault::NotAnObject => body_fault(format!("The body must be a JSON object: {}.", request_in(dialect))),
+        Fault::NotAnObject => {
+            body_fault(format!("The body must be a JSON object: {}.", dialect.wire().body.form))
+        }
         Fault::TooMany => body_fault(format!("The body may have at most {MOST} fields at its top level.")),
     })?;
     refuse_repeated_fields(dialect, &members)?;
@@ -52,18 +54,6 @@ pub(super) fn pieces(dialect: Dialect, body: &str) -> Result<Vec<Piece>, Error> 
 /// A field that stands more than once where we read it: the provider might read the other one.
 pub(super) fn twice(path: &str) -> Error {
     Error::invalid(path, format!("`{path}` is given more than once: keep one of them."))
-}
-
-/// What a body ought to be.
-pub(super) fn request_in(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::OpenAi => "a Chat Completions request, such as {\"model\": …, \"messages\": […]}",
-        Dialect::Anthropic => {
-            "a Messages request, such as {\"model\": …, \"max_tokens\": …, \"messages\": […]}"
-        }
-        Dialect::Responses => "a Responses request, such as {\"model\": …, \"input\": …}",
-        Dialect::Gemini => "a generateContent request, such as {\"contents\": […]}",
-    }
 }
 
 /// A fault of the body as a whole.

@@ -4,11 +4,12 @@
 //! Answered without control, by the isolate that was asked (`edge::admin`): `PlanRouter`, `ExplainRouter`, `OpenApi`.
 
 use super::store::{Entry, Revision, Standing};
-use super::{Edited, Reply, Request, Subject, gateway, history, routers};
+use super::{Edited, Reply, Request, Subject, gateway, history, keys, routers};
 use crate::api::Operation;
 use crate::control::subject::Kind;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
+use crate::router::edit;
 
 /// What control does for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Work {
     Show(Subject),
     /// Shows a page of documents.
     List(Page),
+    /// Looks up the client key that the path names, or where a new one goes: [`keys::surveyed`] says what then.
+    LookUpKey,
     /// Shows a page of a document's revisions.
     History(Subject, history::Page),
     /// Shows one revision.
@@ -69,6 +72,8 @@ pub struct Basis<'b> {
     pub current: Option<&'b [u8]>,
     /// The revision to go back to, of a [`Way::RollBack`].
     pub earlier: Option<&'b [u8]>,
+    /// The ids that are taken, where a client key is made.
+    pub ids: &'b [String],
     /// Milliseconds since 1970.
     pub now: u64,
 }
@@ -154,12 +159,10 @@ pub fn work(request: &Request) -> Result<Work, Error> {
             Ok(Work::Change(Change::of(Subject::Gateway, way, request)?))
         }
 
-        // Keys: `Work::List` of `Kind::Keys`; a new key's subject is made of the request's draws.
-        Operation::ListKeys
-        | Operation::CreateKey
-        | Operation::GetKey
-        | Operation::UpdateKey
-        | Operation::RevokeKey => unserved(request),
+        Operation::ListKeys => keys::list(request),
+        Operation::CreateKey | Operation::GetKey | Operation::UpdateKey | Operation::RevokeKey => {
+            Ok(Work::LookUpKey)
+        }
 
         Operation::PlanRouter | Operation::ExplainRouter | Operation::OpenApi => unserved(request),
     }
@@ -173,8 +176,13 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
     match request.asked.operation {
         Operation::CreateRouter => routers::created(request),
         Operation::RollBackRouter => routers::rolled_back(request, basis),
-        // Branch `edits`: `router::edit::{updated, promoted, ramped}`.
-        Operation::UpdateRouter | Operation::PromoteVariant | Operation::RampVariant => unserved(request),
+        Operation::UpdateRouter => routers::updated(request, basis),
+        Operation::PromoteVariant => {
+            edit::promoted(request.asked.name(), current(basis)?, &request.json()?, basis.now)
+        }
+        Operation::RampVariant => {
+            edit::ramped(request.asked.name(), current(basis)?, &request.json()?, basis.now)
+        }
         Operation::PutGateway
         | Operation::RollBackGateway
         | Operation::AddDownstreams
@@ -183,8 +191,7 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
         | Operation::AddRules
         | Operation::PutRule
         | Operation::DeleteRule => gateway::edited(request, basis),
-        // Branch `keys`.
-        Operation::CreateKey | Operation::UpdateKey | Operation::RevokeKey => unserved(request),
+        Operation::CreateKey | Operation::UpdateKey | Operation::RevokeKey => keys::edited(request, basis),
         // These change nothing, or are deletions.
         Operation::ListRouters
         | Operation::GetRouter
@@ -205,11 +212,11 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
     }
 }
 
-/// The answer.
+/// The answer, at `now` (milliseconds since 1970).
 ///
 /// # Errors
 /// `NoSuchResource` where what the path names is not in the document.
-pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
+pub fn shown(request: &Request, shown: &Shown, now: u64) -> Result<Reply, Error> {
     match request.asked.operation {
         Operation::ListRouters
         | Operation::CreateRouter
@@ -220,7 +227,7 @@ pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
         | Operation::RouterRevision
         | Operation::RollBackRouter
         | Operation::PromoteVariant
-        | Operation::RampVariant => routers::shown(request, shown),
+        | Operation::RampVariant => routers::shown(request, shown, now),
         Operation::GetGateway
         | Operation::GatewayHistory
         | Operation::PutGateway
@@ -235,12 +242,11 @@ pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
         | Operation::GetRule
         | Operation::PutRule
         | Operation::DeleteRule => gateway::shown(request, shown),
-        // Branch `keys`.
         Operation::ListKeys
         | Operation::CreateKey
         | Operation::GetKey
         | Operation::UpdateKey
-        | Operation::RevokeKey => unserved(request),
+        | Operation::RevokeKey => keys::shown(request, shown),
         Operation::PlanRouter | Operation::ExplainRouter | Operation::OpenApi => unserved(request),
     }
 }
@@ -253,6 +259,14 @@ impl Change {
     pub fn of(subject: Subject, way: Way, request: &Request) -> Result<Change, Error> {
         Ok(Change { subject, way, expected: request.expected()? })
     }
+}
+
+/// The document that an edit of weights is of.
+fn current<'b>(basis: &Basis<'b>) -> Result<&'b [u8], Error> {
+    basis.current.ok_or_else(|| {
+        let message = "No revision of this router validates, so that there are no weights to set. Send the whole document.";
+        Error::new(ErrorKind::Conflict, message)
+    })
 }
 
 fn unserved<T>(request: &Request) -> Result<T, Error> {

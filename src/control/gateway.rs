@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::dispatch::{Basis, Document, Shown};
-use super::history::{self, rfc3339};
+use super::history;
 use super::routers::listed;
 use super::store::Task;
 use super::{Edited, Reply, Request};
@@ -14,6 +14,7 @@ use crate::api::Operation;
 use crate::document::Format;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::edit::{self, Edit, List, Sent, Shown as Gateway};
+use crate::moment::rfc3339;
 
 /// The media types of YAML: the registered one, and two that are older than it.
 const YAML: [&str; 3] = ["application/yaml", "application/x-yaml", "text/yaml"];

@@ -19,17 +19,22 @@ mod encoder;
 mod error;
 mod fields;
 mod history;
+mod loss;
 mod messages;
 mod model;
 mod parts;
+mod places;
+mod reading;
 mod request;
 mod thoughts;
 mod tools;
+mod wire;
 mod words;
 mod write;
 
 pub use self::decoder::Decoder;
 pub use self::encoder::Encoder;
+pub(crate) use self::wire::WIRE;
 
 /// Reads a request.
 ///

@@ -13,11 +13,16 @@ mod error;
 mod fields;
 mod history;
 mod items;
+mod loss;
 mod output;
+mod places;
+mod reading;
 mod reply;
 mod request;
+mod said;
 mod stream;
 pub(in crate::dialect) mod tools;
+mod wire;
 mod write;
 
 use super::ReplyTo;
@@ -28,6 +33,7 @@ use crate::error::Error;
 
 pub use self::encoder::Encoder;
 pub use self::stream::Decoder;
+pub(crate) use self::wire::WIRE;
 
 /// Reads a request.
 ///

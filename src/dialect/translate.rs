@@ -1,21 +1,22 @@
-//! From one dialect into another, by name: the one table over [`Dialect`].
+//! From one dialect into another, by name.
 //!
-//! In scope: which module speaks which dialect, and what a relay has to know of a stream that it translates (whether it has
-//! begun to say something, failed, ended; tokens; why it stopped). A fifth dialect is one arm in each `match` here.
+//! In scope: who has to decode and who to encode, and what a relay has to know of a stream that it translates (whether it has
+//! begun to say something, failed, ended; tokens; why it stopped).
 //! Out of scope: the translations themselves, and when an attempt is given up (`exchange`). Whoever calls holds back what a
 //! stream appends until [`Stream::has_begun`]: before that, another attempt may still be made (law 2).
 
+use std::fmt;
 use std::rc::Rc;
 
 use super::answer::{Answer, Event, Failure, Growth, Malformed, Stop};
 use super::conversation::{Conversation, Part};
 use super::loss::Losses;
-use super::{Dialect, ReplyTo, anthropic, gemini, openai, responses};
+use super::{Dialect, ReplyTo};
 use crate::error::Error;
 use crate::sse;
 use crate::usage::Usage;
 
-/// The status that only Anthropic knows: it has too much to do.
+/// Anthropic's status for having too much to do, in whose words failures have theirs.
 const OVERLOADED: u16 = 529;
 
 /// Reads a request.
@@ -23,12 +24,7 @@ const OVERLOADED: u16 = 529;
 /// # Errors
 /// A 400 that names the field.
 pub fn decode_request(dialect: Dialect, body: &[u8]) -> Result<Conversation, Error> {
-    match dialect {
-        Dialect::OpenAi => openai::decode_request(body),
-        Dialect::Anthropic => anthropic::decode_request(body),
-        Dialect::Responses => responses::decode_request(body),
-        Dialect::Gemini => gemini::decode_request(body),
-    }
+    (dialect.wire().translation.decode_request)(body)
 }
 
 /// Writes a request for `model`.
@@ -41,12 +37,7 @@ pub fn encode_request(
     model: &str,
     losses: &mut Losses,
 ) -> Result<Vec<u8>, Error> {
-    match dialect {
-        Dialect::OpenAi => openai::encode_request(conversation, model, losses),
-        Dialect::Anthropic => anthropic::encode_request(conversation, model, losses),
-        Dialect::Responses => responses::encode_request(conversation, model, losses),
-        Dialect::Gemini => gemini::encode_request(conversation, model, losses),
-    }
+    (dialect.wire().translation.encode_request)(conversation, model, losses)
 }
 
 /// Reads a whole answer.
@@ -54,42 +45,22 @@ pub fn encode_request(
 /// # Errors
 /// Where it is none of that dialect.
 pub fn decode_answer(dialect: Dialect, body: &[u8]) -> Result<Answer, Malformed> {
-    match dialect {
-        Dialect::OpenAi => openai::decode_answer(body),
-        Dialect::Anthropic => anthropic::decode_answer(body),
-        Dialect::Responses => responses::decode_answer(body),
-        Dialect::Gemini => gemini::decode_answer(body),
-    }
+    (dialect.wire().translation.decode_answer)(body)
 }
 
 /// Writes a whole answer.
 pub fn encode_answer(dialect: Dialect, answer: &Answer, to: &ReplyTo) -> Vec<u8> {
-    match dialect {
-        Dialect::OpenAi => openai::encode_answer(answer, to),
-        Dialect::Anthropic => anthropic::encode_answer(answer, to),
-        Dialect::Responses => responses::encode_answer(answer, to),
-        Dialect::Gemini => gemini::encode_answer(answer, to),
-    }
+    (dialect.wire().translation.encode_answer)(answer, to)
 }
 
 /// Reads the body of an error.
 pub fn decode_error(dialect: Dialect, status: u16, body: &[u8]) -> Failure {
-    match dialect {
-        Dialect::OpenAi => openai::decode_error(status, body),
-        Dialect::Anthropic => anthropic::decode_error(status, body),
-        Dialect::Responses => responses::decode_error(status, body),
-        Dialect::Gemini => gemini::decode_error(status, body),
-    }
+    (dialect.wire().translation.decode_error)(status, body)
 }
 
 /// Writes the body of an error.
 pub fn encode_error(dialect: Dialect, failure: &Failure) -> String {
-    match dialect {
-        Dialect::OpenAi => openai::encode_error(failure),
-        Dialect::Anthropic => anthropic::encode_error(failure),
-        Dialect::Responses => responses::encode_error(failure),
-        Dialect::Gemini => gemini::encode_error(failure),
-    }
+    (dialect.wire().translation.encode_error)(failure)
 }
 
 /// Translates a whole answer.
@@ -109,84 +80,64 @@ pub fn error(from: Dialect, to: Dialect, status: u16, body: &[u8]) -> (u16, Stri
 /// The status under which a failure is told to a caller who speaks `to`.
 fn status_of(failure: &Failure, to: Dialect) -> u16 {
     match failure.status {
-        OVERLOADED if to != Dialect::Anthropic => 503,
+        OVERLOADED => to.wire().errors.overloaded,
         status if (400..600).contains(&status) => status,
         _ => 502,
     }
 }
 
-#[derive(Debug)]
-enum Decoder {
-    OpenAi(openai::Decoder),
-    Anthropic(anthropic::Decoder),
-    Responses(responses::Decoder),
-    Gemini(gemini::Decoder),
+/// Reads the stream of one dialect.
+pub(crate) trait Decode: fmt::Debug {
+    /// Takes one event and appends what it says. Errs where it is none of the dialect.
+    fn push(&mut self, event: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed>;
+
+    /// Takes the end of the bytes. Errs where the answer had not come to its end.
+    fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), Malformed>;
 }
 
-impl Decoder {
-    fn new(dialect: Dialect) -> Decoder {
-        match dialect {
-            Dialect::OpenAi => Decoder::OpenAi(openai::Decoder::new()),
-            Dialect::Anthropic => Decoder::Anthropic(anthropic::Decoder::new()),
-            Dialect::Responses => Decoder::Responses(responses::Decoder::new()),
-            Dialect::Gemini => Decoder::Gemini(gemini::Decoder::new()),
-        }
-    }
-
-    fn push(&mut self, event: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        match self {
-            Decoder::OpenAi(decoder) => decoder.push(event.name, event.data, out),
-            Decoder::Anthropic(decoder) => decoder.push(event.name, event.data, out),
-            Decoder::Responses(decoder) => decoder.push(event.name, event.data, out),
-            Decoder::Gemini(decoder) => decoder.push(event.name, event.data, out),
-        }
-    }
-
-    fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        match self {
-            Decoder::OpenAi(decoder) => decoder.finish(out),
-            Decoder::Anthropic(decoder) => decoder.finish(out),
-            Decoder::Responses(decoder) => decoder.finish(out),
-            Decoder::Gemini(decoder) => decoder.finish(out),
-        }
-    }
+/// Writes the stream of one dialect.
+pub(crate) trait Encode: fmt::Debug {
+    /// Appends the bytes that say an event.
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>);
 }
 
-#[derive(Debug)]
-enum Encoder {
-    OpenAi(openai::Encoder),
-    Anthropic(anthropic::Encoder),
-    Responses(responses::Encoder),
-    Gemini(gemini::Encoder),
-}
+/// Makes a dialect's `Decoder` and `Encoder` what a [`Stream`] works with; their own `push` and `finish` do the work, and
+/// take an event's name and data apart.
+macro_rules! coders {
+    ($decoder:ty, $encoder:ty) => {
+        impl crate::dialect::translate::Decode for $decoder {
+            fn push(
+                &mut self,
+                event: &crate::sse::Event<'_>,
+                out: &mut Vec<crate::dialect::answer::Event>,
+            ) -> Result<(), crate::dialect::answer::Malformed> {
+                <$decoder>::push(self, event.name, event.data, out)
+            }
 
-impl Encoder {
-    fn new(dialect: Dialect, reply: Rc<ReplyTo>) -> Encoder {
-        match dialect {
-            Dialect::OpenAi => Encoder::OpenAi(openai::Encoder::new(reply)),
-            Dialect::Anthropic => Encoder::Anthropic(anthropic::Encoder::new(reply)),
-            Dialect::Responses => Encoder::Responses(responses::Encoder::new(reply)),
-            Dialect::Gemini => Encoder::Gemini(gemini::Encoder::new(reply)),
+            fn finish(
+                &mut self,
+                out: &mut Vec<crate::dialect::answer::Event>,
+            ) -> Result<(), crate::dialect::answer::Malformed> {
+                <$decoder>::finish(self, out)
+            }
         }
-    }
 
-    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
-        match self {
-            Encoder::OpenAi(encoder) => encoder.push(event, out),
-            Encoder::Anthropic(encoder) => encoder.push(event, out),
-            Encoder::Responses(encoder) => encoder.push(event, out),
-            Encoder::Gemini(encoder) => encoder.push(event, out),
+        impl crate::dialect::translate::Encode for $encoder {
+            fn push(&mut self, event: &crate::dialect::answer::Event, out: &mut Vec<u8>) {
+                <$encoder>::push(self, event, out);
+            }
         }
-    }
+    };
 }
+pub(crate) use coders;
 
 /// A stream that is translated as it comes.
 #[derive(Debug)]
 pub struct Stream {
     to: Dialect,
     sse: sse::Decoder,
-    decoder: Decoder,
-    encoder: Encoder,
+    decoder: Box<dyn Decode>,
+    encoder: Box<dyn Encode>,
     events: Vec<Event>,
     seen: Seen,
 }
@@ -221,8 +172,8 @@ impl Stream {
         Stream {
             to,
             sse: sse::Decoder::new(),
-            decoder: Decoder::new(from),
-            encoder: Encoder::new(to, reply),
+            decoder: (from.wire().translation.decoder)(),
+            encoder: (to.wire().translation.encoder)(reply),
             events: Vec::new(),
             seen: Seen::default(),
         }
@@ -238,7 +189,7 @@ impl Stream {
         sse.push(bytes, |event| {
             if result.is_ok() {
                 result = decoder.push(&event, events);
-                tell(events, seen, encoder, out);
+                tell(events, seen, &mut **encoder, out);
             }
         });
         result
@@ -254,12 +205,12 @@ impl Stream {
         sse.finish(|event| {
             if result.is_ok() {
                 result = decoder.push(&event, events);
-                tell(events, seen, encoder, out);
+                tell(events, seen, &mut **encoder, out);
             }
         });
         if result.is_ok() && !seen.is_over() {
             result = decoder.finish(events);
-            tell(events, seen, encoder, out);
+            tell(events, seen, &mut **encoder, out);
         }
         result
     }
@@ -323,7 +274,7 @@ pub fn chat_word(stop: &Stop) -> &str {
 }
 
 /// Notes each event and writes it. An error before the beginning is noted alone: the caller's dialect tells it as a body.
-fn tell(events: &mut Vec<Event>, seen: &mut Seen, encoder: &mut Encoder, out: &mut Vec<u8>) {
+fn tell(events: &mut Vec<Event>, seen: &mut Seen, encoder: &mut dyn Encode, out: &mut Vec<u8>) {
     for event in events.drain(..) {
         if seen.is_over() {
             continue;

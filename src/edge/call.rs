@@ -1,6 +1,6 @@
 //! One model call, from its bytes to its record.
 //!
-//! 1. Who calls: 401, 503.
+//! 1. Who calls, and whether they may call just now: 401, 429, 503.
 //! 2. What they send: 400, 413.
 //! 3. What they name: 404, 403, 503.
 //! 4. Which variant: cannot fail.
@@ -20,11 +20,11 @@ use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::JsCast;
 use worker::web_sys::Response;
 
-use super::exchange::served;
+use super::exchange::{FIGURES, served};
 use super::invocation::{Invocation, error_headers, now, resolved};
 use super::journal::Journal;
 use super::settings::settings;
-use super::{config, glue};
+use super::{config, glue, limit};
 use crate::auth::{Caller, KeyDigest, Scope, presented};
 use crate::call::{Call, Outline};
 use crate::decision::{Circumstances, Decision, decide};
@@ -33,13 +33,14 @@ use crate::dialect::conversation::Conversation;
 use crate::endpoint::{Ask, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
-use crate::exchange::plan::{Asked, Failover, holders, plan};
+use crate::exchange::plan::{Asked, Failover, Planned, holders, planned};
 use crate::gateway::{self, Gateway, Target};
 use crate::identity::Unit;
 use crate::nearest::{did_you_mean, nearest, shortened};
 use crate::record::Outcome;
 use crate::router::{Router, UsageMode, is_name, named_by};
 use crate::shelf::Stored;
+use crate::treatment::Applied;
 
 thread_local! {
     /// The failover of calls that name a model.
@@ -50,11 +51,8 @@ thread_local! {
 pub(super) async fn call(invocation: &Rc<Invocation>, ask: &Ask) -> Response {
     let _hold = invocation.hold();
     match accepted(invocation, ask).await {
-        Ok((accepted, Some(exchange), journal)) => served(invocation, &accepted, exchange, journal).await,
-        Ok((_, None, journal)) => {
-            let error = no_route_matched(journal.notes());
-            answered(journal, &error, Outcome::Refused)
-        }
+        Ok((accepted, Ok(exchange), journal)) => served(invocation, &accepted, exchange, journal).await,
+        Ok((_, Err(error), journal)) => answered(journal, &error, Outcome::Refused),
         Err(error) => invocation.refuse(&error),
     }
 }
@@ -74,6 +72,8 @@ pub(super) struct Accepted {
     pub(super) events: bool,
     /// The call in no dialect, once a downstream needs it so.
     pub(super) conversation: OnceCell<Result<Conversation, Error>>,
+    /// What the variant does to it.
+    pub(super) treatment: Option<Applied>,
 }
 
 /// A target of a rule.
@@ -91,13 +91,14 @@ enum Named {
     Model(Vec<Claim>),
 }
 
-/// The call, its attempts (`None` where no route held), and its record.
+/// The call, its attempts (or why there are none), and its record.
 async fn accepted(
     invocation: &Rc<Invocation>,
     ask: &Ask,
-) -> Result<(Accepted, Option<Exchange>, Journal), Error> {
+) -> Result<(Accepted, Result<Exchange, Error>, Journal), Error> {
     // 1.
     let caller = authenticated(invocation).await?;
+    limit::check(invocation, &caller).await?;
     // 2.
     let raw = body(invocation).await?;
     let call = Call::parse(ask, raw.to_vec())?;
@@ -117,6 +118,10 @@ async fn accepted(
     for model in &call.asked().models {
         caller.check_model(model)?;
     }
+    if router.is_none() && claims.is_empty() && is_auto(call.model(), &gateway) && call.asked().models.is_empty() {
+        let message = "`models` is missing: `auto` chooses among the models that it names.";
+        return Err(Error::invalid("models", message));
+    }
     // 4.
     let decision = decision(invocation, &call, router.as_ref().map(|router| &*router.value));
     let mut journal =
@@ -128,45 +133,56 @@ async fn accepted(
         journal.note(format!("gateway not as in KV: {fault}"));
     }
     let direct = router.is_none();
-    let exchange = match decision.assigned {
-        _ if direct => Some(direct_exchange(invocation, &call, &gateway, &mut claims)),
-        Some(assigned) => {
+    let mut treatment = None;
+    let plan = match decision.assigned {
+        _ if direct => Ok(direct_plan(invocation, &call, &gateway, &mut claims)),
+        Some(assigned) => assigned.treatment.of_call(call.prompt_variables()).map(|applied| {
+            treatment = applied;
             let asked = with_claims(invocation, &call, &gateway, &mut claims);
-            Some(exchange(invocation, &call, &assigned.model, &assigned.failover, &asked))
-        }
-        None => None,
+            exchange(invocation, &call, Some(&assigned.model), &assigned.failover, &asked)
+        }),
+        None => Err(no_route_matched(journal.notes())),
     };
+    let exchange = plan.map(|(exchange, notes)| {
+        notes.into_iter().for_each(|note| journal.note(note));
+        exchange
+    });
     let usage = router.map_or_else(UsageMode::default, |router| router.value.usage);
     let outline = call.into_outline();
     let (events, conversation) = (ask.events, OnceCell::new());
-    let accepted = Accepted { outline, raw, gateway, claims, direct, usage, events, conversation };
+    let accepted = Accepted { outline, raw, gateway, claims, direct, usage, events, conversation, treatment };
     Ok((accepted, exchange, journal))
 }
 
-/// The attempts of a call that names a model: a rule's downstreams one after the other, else the one that has it. OpenRouter's
-/// `models` are its own, and go on.
-fn direct_exchange(
+/// The attempts of a call that names a model, or leaves it to us which: a rule's downstreams one after the other, else the one
+/// that has it. OpenRouter's `models` are its own, and go on.
+fn direct_plan(
     invocation: &Invocation,
     call: &Call,
     gateway: &Gateway,
     claims: &mut Vec<Claim>,
-) -> Exchange {
+) -> (Exchange, Vec<String>) {
     let failover = DEFAULTS.with(Rc::clone);
     if let Some((first, others)) = claims.split_first() {
         let model = first.target.clone();
         let models = others.iter().map(|claim| claim.target.clone()).collect();
         let failover = Failover { models, ..Failover::clone(&failover) };
         let asked = with_claims(invocation, call, gateway, claims);
-        return exchange(invocation, call, &model, &failover, &asked);
+        return exchange(invocation, call, Some(&model), &failover, &asked);
+    }
+    if is_auto(call.model(), gateway) {
+        let asked = with_claims(invocation, call, gateway, claims);
+        return exchange(invocation, call, None, &failover, &asked);
     }
     let model = Rc::from(call.model());
     let target = gateway.by_listed_model(&model).or_else(|| gateway.target(&model).ok());
     if target.is_some_and(|target| target.downstream.habits.takes_routing) {
-        let asked = Asked { models: Vec::new(), ..call.asked().clone() };
-        return exchange(invocation, call, &model, &failover, &asked);
+        let asked = Asked { tuning: call.asked().tuning.clone(), ..Asked::default() };
+        let asked = Asked { ignore: call.asked().ignore.clone(), ..asked };
+        return exchange(invocation, call, Some(&model), &failover, &asked);
     }
     let asked = with_claims(invocation, call, gateway, claims);
-    exchange(invocation, call, &model, &failover, &asked)
+    exchange(invocation, call, Some(&model), &failover, &asked)
 }
 
 /// What the call asks of its failover, with the targets of rules in place of models that they name.
@@ -200,20 +216,31 @@ fn claims_of(targets: Vec<Target<'_>>, asked: &str) -> Vec<Claim> {
     targets.into_iter().map(claim).collect()
 }
 
+/// The attempts, and what is odd about their order.
 fn exchange(
     invocation: &Invocation,
     call: &Call,
-    model: &Rc<str>,
+    model: Option<&Rc<str>>,
     failover: &Failover,
     asked: &Asked,
-) -> Exchange {
-    let plan = plan(model, failover, asked);
+) -> (Exchange, Vec<String>) {
+    let Planned { targets, notes } = FIGURES
+        .with_borrow(|figures| planned(model, failover, asked, &|metric, of| figures.measure(metric, of)));
     let policy = failover.policy.tuned(&asked.tuning);
-    // Only Responses build upon what a provider keeps; another target of the route may have kept it.
-    let is_stateful = call.dialect() == Dialect::Responses;
-    let holders = if is_stateful { holders(&plan, failover, asked) } else { Vec::new() };
-    Exchange::new(plan, policy, call.stream(), now(), invocation.random[1]).holding(holders)
+    // Another target of the route may have kept what the call builds upon.
+    let is_stateful = call.dialect().wire().body.keeps_state;
+    let holders = if is_stateful { holders(&targets, failover, asked) } else { Vec::new() };
+    let exchange = Exchange::new(targets, policy, call.stream(), now(), invocation.random[1]);
+    (exchange.holding(holders), notes)
 }
+
+/// Whether a `model` leaves it to us which of the request's `models` serves; a downstream may have a model of that name.
+fn is_auto(model: &str, gateway: &Gateway) -> bool {
+    model == AUTO && gateway.by_listed_model(model).is_none()
+}
+
+/// The `model` of a call that names several, and leaves the choice to us.
+const AUTO: &str = "auto";
 
 /// The caller behind the request's credentials.
 pub(super) async fn authenticated(invocation: &Invocation) -> Result<Caller, Error> {
@@ -260,7 +287,7 @@ async fn body(invocation: &Invocation) -> Result<Uint8Array, Error> {
 }
 
 /// Whom the call's `model` names. In the order of precedence: a router by prefix, a model that a rule names, one that a
-/// downstream lists, `provider/model`, a bare router name; and what none of these is, whom a rule for every model has for it.
+/// downstream lists, `auto`, `provider/model`, a bare router name; and what none of these is, whom a rule for every model has for it.
 async fn named(
     invocation: &Invocation,
     caller: &Caller,
@@ -273,7 +300,8 @@ async fn named(
     }
     let asked = asked(invocation, call, model);
     let mut claims = claims_of(gateway.claimed(&asked), model);
-    let is_known = !claims.is_empty() || gateway.by_listed_model(model).is_some();
+    let is_known =
+        !claims.is_empty() || gateway.by_listed_model(model).is_some() || is_auto(model, gateway);
     if is_known || model.contains('/') {
         caller.check_model(model)?;
         if !is_known && gateway.target(model).is_err() && !model.starts_with(DEMO_PREFIX) {

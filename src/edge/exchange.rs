@@ -16,23 +16,28 @@ use super::journal::Journal;
 use super::settings::{setting, settings};
 use super::upstream::{self, Allowance, Answer, Body, Manner, Plugins};
 use super::{demo, glue, stream};
-use crate::call::{Overrides, apply};
+use crate::call::{Edits, Overrides, apply};
 use crate::dialect::conversation::Conversation;
 use crate::dialect::loss::Losses;
 use crate::dialect::{Dialect, ReplyTo, translate};
 use crate::endpoint::Operation;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::circuit::Circuits;
+use crate::exchange::figures::Figures;
 use crate::exchange::{Event, Exchange, Relay, Step};
 use crate::gateway::{Asked, DEMO, Pipeline, Target};
 use crate::outbound::{self, Outbound, Sending, outbound};
 use crate::plugin::{self, Step as PluginStep};
+use crate::provider::Habits;
 use crate::record::Outcome;
 use crate::router::UsageMode;
+use crate::treatment::Written;
 
 thread_local! {
     /// What this isolate has seen of its downstreams. Plain data: no call waits for another by it.
     static CIRCUITS: RefCell<Circuits> = RefCell::default();
+    /// How quick its models were.
+    pub(super) static FIGURES: RefCell<Figures> = RefCell::default();
 }
 
 /// Steps 5 to 8 of a call.
@@ -45,6 +50,7 @@ pub(super) async fn served(
     let mut answer: Option<Answer> = None;
     let mut sent: Option<Outbound> = None;
     let mut is_translated = false;
+    let mut sent_at = now();
     let mut step = CIRCUITS.with_borrow_mut(|circuits| exchange.start(now(), circuits));
     loop {
         let reveals = |bytes: &[u8]| sent.as_ref().is_some_and(|sent| sent.is_revealed_by(bytes));
@@ -60,6 +66,7 @@ pub(super) async fn served(
                         if let Some(note) = note {
                             journal.note(note);
                         }
+                        sent_at = now();
                         let promise = send(
                             invocation,
                             accepted,
@@ -109,6 +116,8 @@ pub(super) async fn served(
         };
         if matches!(event, Event::Meaningful { .. }) && answer.as_ref().is_some_and(Answer::has_begun) {
             journal.first_token();
+            let millis = now().saturating_sub(sent_at);
+            FIGURES.with_borrow_mut(|figures| figures.first_token(exchange.target(), millis));
         }
         step = CIRCUITS.with_borrow_mut(|circuits| exchange.on(event, now(), circuits));
     }
@@ -136,7 +145,7 @@ struct Prepared {
 
 enum Request {
     Http(Outbound),
-    /// To a demo model; the body where it had to be translated, and whether usage is asked for that the caller did not ask for.
+    /// To a demo model; the body where it is another than the caller's, and whether usage is asked for that the caller did not ask for.
     Demo(Option<Vec<u8>>, bool),
 }
 
@@ -172,13 +181,19 @@ fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<
         direct: *direct && name == outline.model(),
         // Whoever translates reads events.
         events: accepted.events || dialect != caller,
+        edits: None,
     };
-    let translation = (dialect != caller).then(|| translation(invocation, accepted, dialect, target.model));
-    let (body, manner, note) = match translation.transpose()? {
-        Some(Translation { body, manner, note }) => (Some(body), Some(manner), note),
-        None => (None, None, None),
+    let (translated, manner, edits, note) = if dialect == caller {
+        let (edits, note) = edited(accepted, target.model, &target.downstream.habits);
+        (None, None, edits, note)
+    } else {
+        let Translation { body, manner, note } =
+            translation(invocation, accepted, dialect, target.model, &target.downstream.habits)?;
+        (Some(body), Some(manner), None, note)
     };
-    let mut outbound = outbound(outline, &target, &sending, body, &|name| setting(&invocation.env, name))?;
+    let sending = Sending { edits: edits.as_ref(), ..sending };
+    let mut outbound =
+        outbound(outline, &target, &sending, translated, &|name| setting(&invocation.env, name))?;
     let plugins = applied(accepted, &pipeline, dialect, &mut outbound);
     let manner = manner.unwrap_or(Manner::AsItIs { dialect, asked_usage: outbound.asked_usage });
     let (provider, model) = (target.downstream.id.clone(), target.model.to_owned());
@@ -220,18 +235,33 @@ fn applied(
 fn demonstrated(invocation: &Invocation, accepted: &Accepted, model: &str) -> Result<Prepared, Error> {
     let outline = &accepted.outline;
     if !settings(&invocation.env).demo {
-        return Err(unserved(demo::off(model), accepted.direct));
+        return Err(unserved(crate::demo::off(model), accepted.direct));
     }
     let (request, manner, note) = if outline.dialect() == Dialect::OpenAi {
         // As of any downstream: usage that the caller did not ask for is asked for, and withheld.
         let asked_usage = outline.stream() && !outline.asks_usage() && accepted.usage == UsageMode::Always;
-        (Request::Demo(None, asked_usage), Manner::AsItIs { dialect: Dialect::OpenAi, asked_usage }, None)
+        let (edits, note) = edited(accepted, model, &Habits::default());
+        let treated = edits.map(|edits| {
+            let overrides = Overrides { model: outline.model(), edits: Some(&edits), ..Overrides::default() };
+            apply(&accepted.raw.to_vec(), &outline.splices(&overrides))
+        });
+        (Request::Demo(treated, asked_usage), Manner::AsItIs { dialect: Dialect::OpenAi, asked_usage }, note)
     } else {
-        let Translation { body, manner, note } = translation(invocation, accepted, Dialect::OpenAi, model)?;
+        let Translation { body, manner, note } =
+            translation(invocation, accepted, Dialect::OpenAi, model, &Habits::default())?;
         (Request::Demo(Some(body), false), manner, note)
     };
     let plugins = Plugins::default();
     Ok(Prepared { provider: DEMO.to_owned(), model: model.to_owned(), request, manner, plugins, note })
+}
+
+/// What the variant changes in a body of the caller's own dialect, and what could not be said there.
+fn edited(accepted: &Accepted, model: &str, habits: &Habits) -> (Option<Edits>, Option<String>) {
+    let Some(treatment) = &accepted.treatment else { return (None, None) };
+    // It was found to be UTF-8 when it was read.
+    let body = String::from_utf8(accepted.raw.to_vec()).unwrap_or_default();
+    let (edits, note) = treatment.edits(&body, &accepted.outline, model, habits);
+    (Some(edits), note)
 }
 
 /// A call in another dialect than its caller's.
@@ -246,6 +276,7 @@ fn translation(
     accepted: &Accepted,
     target: Dialect,
     model: &str,
+    habits: &Habits,
 ) -> Result<Translation, Error> {
     let outline = &accepted.outline;
     let caller = outline.dialect();
@@ -256,8 +287,14 @@ fn translation(
     }
     let conversation =
         accepted.conversation.get_or_init(|| conversation(accepted)).as_ref().map_err(Error::clone)?;
-    let mut losses = Losses::new(target);
-    let body = translate::encode_request(target, conversation, model, &mut losses)?;
+    let Written { body, note } = match &accepted.treatment {
+        Some(treatment) => treatment.translated(conversation, target, model, habits)?,
+        None => {
+            let mut losses = Losses::new(target);
+            let body = translate::encode_request(target, conversation, model, &mut losses)?;
+            Written { body, note: losses.note() }
+        }
+    };
     let reply = ReplyTo {
         conversation: conversation.clone(),
         id: format!("{:016x}{:016x}", invocation.started, invocation.random[1]),
@@ -266,7 +303,7 @@ fn translation(
         wants_events: accepted.events,
     };
     let manner = Manner::Translated { from: target, to: caller, reply: Rc::new(reply) };
-    Ok(Translation { body, manner, note: losses.note() })
+    Ok(Translation { body, manner, note })
 }
 
 /// The call in no dialect: of its body less what is ours, with a literal `extra_body` unfolded.

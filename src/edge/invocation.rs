@@ -19,7 +19,8 @@ thread_local! {
     /// Tells JavaScript, once an isolate, which headers to read of every request.
     /// And which of every answer that is an error.
     static WATCHED: () = {
-        glue::watch(&[auth::HEADERS, identity::HEADERS, outbound::FORWARDED, outbound::FORWARDED_TO_OPENROUTER].concat().join("\n"));
+        let forwarded = outbound::forwarded();
+        glue::watch(&[auth::HEADERS, identity::HEADERS, &forwarded, outbound::FORWARDED_TO_OPENROUTER].concat().join("\n"));
         glue::heed(&patience::HEADERS.join("\n"));
     };
 }
@@ -127,6 +128,7 @@ pub(super) fn error_headers(error: &Error) -> String {
         // RFC 9110: a 401 names a scheme, a 405 the methods.
         ErrorKind::InvalidKey | ErrorKind::NotConfigured => "\nwww-authenticate\nBearer".to_owned(),
         ErrorKind::MethodNotAllowed(methods) => format!("\nallow\n{}", methods.join(", ")),
+        ErrorKind::RateLimited => format!("\nretry-after\n{}", auth::RATE_PERIOD_SECONDS),
         ErrorKind::ConfigUnavailable | ErrorKind::ControlUnavailable => "\nretry-after\n1".to_owned(),
         _ => String::new(),
     }

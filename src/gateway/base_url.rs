@@ -11,6 +11,7 @@ use http::Uri;
 
 use super::host::is_private;
 use crate::dialect::Dialect;
+use crate::dialect::wire::Address;
 use crate::document::{Found, Reader};
 use crate::provider::{self, Provider};
 
@@ -24,14 +25,6 @@ pub(crate) struct BaseUrl {
     /// Without trailing slash; empty for the root.
     path: String,
 }
-
-/// How the URL of an endpoint ends that somebody may give in place of its base.
-const ENDPOINTS: &[(Dialect, &str)] = &[
-    (Dialect::OpenAi, "/chat/completions"),
-    (Dialect::Anthropic, "/messages"),
-    (Dialect::Responses, "/responses"),
-    (Dialect::Gemini, "/models"),
-];
 
 impl BaseUrl {
     /// Reads one; the error says what is wrong and what would be right.
@@ -118,8 +111,9 @@ impl BaseUrl {
     /// speaks at that path, else Chat Completions.
     pub(crate) fn usual_dialects(&self) -> Vec<Dialect> {
         match self.endpoint() {
-            Some((_, Dialect::Gemini)) | None => {}
-            Some((_, dialect)) => return vec![dialect],
+            // Where the model comes after it, it is no endpoint yet.
+            Some((_, dialect)) if dialect.wire().address.of_model.is_none() => return vec![dialect],
+            _ => {}
         }
         let Some(known) = self.provider() else { return vec![Dialect::OpenAi] };
         let at_this_path =
@@ -133,9 +127,9 @@ impl BaseUrl {
     ///
     /// - A known provider's host, alone or with any of its paths, means the path at which it has the dialect.
     /// - An endpoint given in full says where the root is.
-    /// - A path with a version is the root, and below another one there is `/v1`, or `/v1beta` for Gemini; as the SDKs have
-    ///   it, Anthropic's and Google's look for the version at the end alone, OpenAI's for one anywhere.
-    /// - Where Gemini and others share a base, a last `/v1` is `/v1beta` to Gemini, and the other way round.
+    /// - A path with a version is the root, and below another one there is the dialect's version, `/v1` or Gemini's `/v1beta`;
+    ///   as the SDKs have it, Anthropic's and Google's look for the version at the end alone, OpenAI's for one anywhere.
+    /// - Where dialects of several versions share a base, a last `/v1` is `/v1beta` to Gemini, and the other way round.
     pub(crate) fn root(&self, dialect: Dialect, spoken: &[Dialect]) -> String {
         let endpoint = self.endpoint();
         let path = endpoint.map_or(self.path.as_str(), |(path, _)| path);
@@ -150,7 +144,8 @@ impl BaseUrl {
 
     /// The path before the endpoint that this URL ends in, and whose endpoint it is.
     fn endpoint(&self) -> Option<(&str, Dialect)> {
-        ENDPOINTS.iter().find_map(|(dialect, end)| Some((self.path.strip_suffix(end)?, *dialect)))
+        let before = |dialect: Dialect| self.path.strip_suffix(dialect.wire().address.end);
+        Dialect::ALL.into_iter().find_map(|dialect| Some((before(dialect)?, dialect)))
     }
 
     /// Scheme, host and, where it is not the usual one, port.
@@ -179,19 +174,15 @@ fn means(known: &str, given: &str) -> bool {
 /// The path of a dialect's root where no provider is known at `path`.
 fn joined(path: &str, dialect: Dialect, spoken: &[Dialect], is_root: bool) -> String {
     let (before, last) = path.rsplit_once('/').unwrap_or(("", path));
-    let is_gemini = dialect == Dialect::Gemini;
-    let others_speak = spoken.iter().any(|other| (*other == Dialect::Gemini) != is_gemini);
-    let has_version = match dialect {
-        Dialect::OpenAi | Dialect::Responses => path.split('/').any(is_version),
-        Dialect::Anthropic | Dialect::Gemini => is_version(last),
-    };
-    match (is_gemini, last) {
-        (true, "v1") if others_speak => format!("{before}/v1beta"),
-        (false, "v1beta" | "v1alpha") if others_speak => format!("{before}/v1"),
-        _ if is_root || has_version => path.to_owned(),
-        (true, _) => format!("{path}/v1beta"),
-        (false, _) => format!("{path}/v1"),
+    let address = &dialect.wire().address;
+    let is_of = |address: &Address| last == address.version || address.other_versions.contains(&last);
+    let mut others = spoken.iter().map(|other| &other.wire().address);
+    if others.any(|other| other.version != address.version && is_of(other)) {
+        return format!("{before}/{}", address.version);
     }
+    let has_version =
+        if address.version_anywhere { path.split('/').any(is_version) } else { is_version(last) };
+    if is_root || has_version { path.to_owned() } else { format!("{path}/{}", address.version) }
 }
 
 fn is_host(host: &str) -> bool {

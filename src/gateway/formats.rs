@@ -12,7 +12,7 @@ use crate::document::{Fields, Found, Reader, typo_of};
 use crate::provider::Provider;
 
 /// The names of the dialects, which are those of the formats.
-const FORMATS: &[&str] = &["openai", "anthropic", "openai_responses", "gemini"];
+const FORMATS: &[&str] = Dialect::NAMES;
 
 /// A URL that a format has of its own.
 struct FormatUrl {

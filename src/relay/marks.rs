@@ -33,18 +33,7 @@ pub(super) struct Marks(Vec<Finder<'static>>);
 
 impl Marks {
     pub(super) fn of(dialect: Dialect) -> Self {
-        let marks: &[&str] = match dialect {
-            Dialect::OpenAi => &["\"usage\"", "\"error\"", "\"finish_reason\""],
-            Dialect::Anthropic => &["\"usage\"", "\"error\"", "\"stop_reason\"", "\"message_stop\""],
-            Dialect::Responses => &[
-                "\"usage\"",
-                "\"error\"",
-                "\"response.completed\"",
-                "\"response.incomplete\"",
-                "\"response.failed\"",
-            ],
-            Dialect::Gemini => &["\"usageMetadata\"", "\"error\"", "\"finishReason\"", "\"blockReason\""],
-        };
+        let marks = dialect.wire().stream.marks;
         Marks(marks.iter().map(|mark| Finder::new(mark.as_bytes())).collect())
     }
 
@@ -66,7 +55,7 @@ pub(super) fn member_value(after_name: &[u8]) -> Option<&[u8]> {
 
 /// What `read` makes of the last member of that name of which it makes anything, in JSON that may have lost its beginning.
 /// A string that shows the name has it with escapes, and is not mistaken for a member.
-pub(super) fn last_member<'j, T>(
+pub(crate) fn last_member<'j, T>(
     json: &'j [u8],
     name: &str,
     read: impl Fn(&'j RawValue) -> Option<T>,

@@ -27,8 +27,8 @@ pub(super) struct Tail {
 impl Tail {
     /// Of a stream in this dialect, before anything of it is kept.
     pub(super) fn of(dialect: Dialect) -> Tail {
-        // What matters of Chat Completions and Anthropic stands in small events.
-        let may_tear = matches!(dialect, Dialect::Responses | Dialect::Gemini);
+        // Elsewhere what matters stands in small events.
+        let may_tear = dialect.wire().stream.read_torn.is_some();
         Tail { bytes: Vec::new(), was_cut: false, may_tear, beginning: Vec::new() }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In scope: every spelling that people write (snake and camel case, with and without ids), and the [`Router`] that comes
 //! of it. Out of scope: keeping the last good one when this fails (`shelf`). What this version cannot do and would
-//! be wrong to ignore (parameters, prompts, ramps) is a fault, not a silence.
+//! be wrong to ignore (guardrails of a ramp) is a fault, not a silence.
 
 use std::rc::Rc;
 
@@ -15,12 +15,15 @@ use crate::exchange::policy::{Policy, Tuning};
 use crate::fault::Fault;
 use crate::identity::reference;
 use crate::router::ids::Taken;
+use crate::router::ramp::{Ramp, Schedule, Step};
 use crate::router::variant::Arm;
 use crate::router::{
-    Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, selection, variant,
+    Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, ramp, selection,
+    variant,
 };
+use crate::treatment::Treatment;
 
-const ROUTER_FIELDS: &[&str] = &[
+pub(super) const ROUTER_FIELDS: &[&str] = &[
     "name",
     "display_name",
     "description",
@@ -37,6 +40,7 @@ const ROUTER_FIELDS: &[&str] = &[
     "baseline",
     "min_users",
     "record_metadata",
+    "ramp",
 ];
 const ROUTE_FIELDS: &[&str] =
     &["route_id", "display_name", "description", "variants", "salt", "failover", "ramp"];
@@ -66,19 +70,24 @@ fn router(reader: &mut Reader, name: &str, found: Found) -> Option<Router> {
     if let Some(found) = fields.take("name") {
         check_name(reader, name, found);
     }
-    let defaults = fields.take("defaults").map(|found| defaults(reader, found)).unwrap_or_default();
-    let policy = Policy::default().tuned(&defaults);
+    if let Some(found) = fields.take("ramp") {
+        reader.fault(found.path, "a ramp is a field of a route, beside its `variants`; move it there");
+    }
+    let (tuning, treatment) =
+        fields.take("defaults").map(|found| defaults(reader, found)).unwrap_or_default();
+    let policy = Policy::default().tuned(&tuning);
     let sticky_by = fields.take("sticky_by").and_then(|found| expression(reader, found));
     let usage = fields.take("usage").map_or(Some(UsageMode::Always), |found| usage_mode(reader, found));
     let weights = fields.take("weights");
     let default = fields.take("default_route").and_then(|found| {
         let id: Option<Rc<str>> = Some("default".into());
-        draft(reader, found, id)
+        draft(reader, found, id, &treatment)
     });
     let routes = fields.take("routes");
     let (choice, default) = match (fields.take("rule"), routes) {
         (Some(found), None) => {
-            let rule = rule(reader, name, &policy, found, weights)?;
+            let rule = rule(reader, name, (&policy, treatment), found, weights)?;
+            refuse_ramp(reader, default.as_ref());
             let (_, default) = named(reader, name, &policy, Vec::new(), default);
             (Choice::Rule(rule), default)
         }
@@ -93,7 +102,7 @@ fn router(reader: &mut Reader, name: &str, found: Found) -> Option<Router> {
                     "`weights` belongs to a router with `rule`; routes have theirs at each variant",
                 );
             }
-            let drafts = routes.map(|found| conditional(reader, found)).unwrap_or_default();
+            let drafts = routes.map(|found| conditional(reader, found, &treatment)).unwrap_or_default();
             if drafts.is_empty() && default.is_none() && reader.is_faultless() {
                 let message =
                     "the router has no way to choose; give it `routes`, a `default_route` or a `rule`";
@@ -114,6 +123,15 @@ fn router(reader: &mut Reader, name: &str, found: Found) -> Option<Router> {
     })
 }
 
+/// A rule chooses by itself; a ramp of its default route would move only those whom it fails.
+fn refuse_ramp(reader: &mut Reader, default: Option<&Draft>) {
+    if let Some(draft) = default.filter(|draft| draft.ramp.is_some()) {
+        reader.fault(format!("{}.ramp", draft.path), NO_RAMP_OF_A_RULE);
+    }
+}
+
+const NO_RAMP_OF_A_RULE: &str = "a router with `rule` has no weights that could be ramped; use routes with variants, or write the dates into the rule, by `now`";
+
 fn check_name(reader: &mut Reader, name: &str, found: Found) {
     if let Some(written) = reader.text(&found)
         && written.strip_prefix("routers/").unwrap_or(written) != name
@@ -125,25 +143,18 @@ fn check_name(reader: &mut Reader, name: &str, found: Found) {
     }
 }
 
-/// What `defaults` says of failover; what else it may hold is refused.
-fn defaults(reader: &mut Reader, found: Found) -> Tuning {
+/// What `defaults` says: failover, parameters and prompts.
+fn defaults(reader: &mut Reader, found: Found) -> (Tuning, Rc<Treatment>) {
     let known = &["text_generation_config", "message_templates", "failover"];
-    let Some(mut fields) = reader.object(found, known) else { return Tuning::default() };
-    for field in ["text_generation_config", "message_templates"] {
-        if let Some(found) = fields.take(field) {
-            reader.fault(&found.path, UNSUPPORTED_ARM);
-        }
-    }
-    failover(reader, &mut fields)
+    let Some(mut fields) = reader.object(found, known) else { return Default::default() };
+    let treatment = variant::treatment(reader, &mut fields, &Rc::default());
+    (failover(reader, &mut fields), treatment)
 }
 
 /// The `failover` of `defaults` or of a route.
 fn failover(reader: &mut Reader, fields: &mut Fields) -> Tuning {
     fields.take("failover").and_then(|found| exchange::tuning(reader, found)).unwrap_or_default()
 }
-
-pub(super) const UNSUPPORTED_ARM: &str = "parameters and prompts of variants are not served by this version, and an experiment that left them out would \
-     compare something else; remove the field";
 
 fn usage_mode(reader: &mut Reader, found: Found) -> Option<UsageMode> {
     match reader.text(&found)? {
@@ -164,7 +175,10 @@ fn expression(reader: &mut Reader, found: Found) -> Option<Expression> {
 
 /// The expression in `{"cel_expression": …}`, which conditions and rules are.
 fn cel(reader: &mut Reader, found: Found) -> Option<Expression> {
-    let mut fields = reader.object(found, &["cel_expression"])?;
+    let mut fields = reader.object(found, &["cel_expression", "ramp"])?;
+    if let Some(found) = fields.take("ramp") {
+        reader.fault(found.path, "is of no use here; a ramp is a field of a route, beside its `variants`");
+    }
     let write = "a CEL condition such as \"tier == \\\"premium\\\"\"";
     fields.required(reader, "cel_expression", write).and_then(|found| expression(reader, found))
 }
@@ -172,7 +186,7 @@ fn cel(reader: &mut Reader, found: Found) -> Option<Expression> {
 fn rule(
     reader: &mut Reader,
     name: &str,
-    policy: &Policy,
+    (policy, treatment): (&Policy, Rc<Treatment>),
     found: Found,
     weights: Option<Found>,
 ) -> Option<Rule> {
@@ -182,9 +196,9 @@ fn rule(
         Some(found) => expected_weights(reader, found).map(Some),
     };
     let (expression, expected) = (expression?, expected?);
-    let epoch = epoch::of_rule(&format!("{name}/{RULE_ROUTE}"), expression.source());
+    let epoch = epoch::of_rule(&format!("{name}/{RULE_ROUTE}"), expression.source(), &treatment);
     let failover = Rc::new(Failover { policy: policy.clone(), ..Failover::default() });
-    Some(Rule { expression, epoch, expected, failover })
+    Some(Rule { expression, epoch, expected, treatment, failover })
 }
 
 fn expected_weights(reader: &mut Reader, found: Found) -> Option<Vec<(String, Weight)>> {
@@ -213,9 +227,16 @@ struct Draft {
     salt: Option<String>,
     tuning: Tuning,
     arms: Vec<Arm>,
+    ramp: Option<Schedule>,
 }
 
-fn conditional(reader: &mut Reader, found: Found) -> Vec<(Expression, Draft)> {
+impl Draft {
+    fn ramp_weights(&self) -> usize {
+        self.ramp.as_ref().map_or(0, |ramp| ramp.steps.len().saturating_mul(self.arms.len()))
+    }
+}
+
+fn conditional(reader: &mut Reader, found: Found, defaults: &Rc<Treatment>) -> Vec<(Expression, Draft)> {
     let Some(items) = reader.items(found) else { return Vec::new() };
     let mut routes = Vec::new();
     for item in items {
@@ -225,27 +246,31 @@ fn conditional(reader: &mut Reader, found: Found) -> Vec<(Expression, Draft)> {
         let derived = condition.as_ref().map(|condition| ids::of_condition(condition.source()));
         let route = fields
             .required(reader, "route", "{\"variants\": […]}")
-            .and_then(|found| draft(reader, found, derived));
+            .and_then(|found| draft(reader, found, derived, defaults));
         routes.extend(condition.zip(route));
     }
     routes
 }
 
-fn draft(reader: &mut Reader, found: Found, derived: Option<Rc<str>>) -> Option<Draft> {
+fn draft(
+    reader: &mut Reader,
+    found: Found,
+    derived: Option<Rc<str>>,
+    defaults: &Rc<Treatment>,
+) -> Option<Draft> {
     let path = found.path.clone();
     let mut fields = reader.object(found, ROUTE_FIELDS)?;
     let given = fields.take("route_id").and_then(|found| ids::given(reader, found));
     let salt = fields.take("salt").and_then(|found| reader.text(&found).map(str::to_owned));
-    if let Some(found) = fields.take("ramp") {
-        reader.fault(&found.path, "ramps are not served by this version; set the weights that you want now");
-    }
+    let ramp = fields.take("ramp").and_then(|found| ramp::read(reader, found));
     let tuning = failover(reader, &mut fields);
     let write = "[{\"variant\": {\"model_id\": \"provider/model\"}, \"weight\": 100}]";
     let arms = fields
         .required(reader, "variants", write)
-        .map(|found| variant::read_all(reader, found))
+        .map(|found| variant::read_all(reader, found, defaults))
         .unwrap_or_default();
-    Some(Draft { path, given, derived: derived?, salt, tuning, arms })
+    let ramp = ramp.and_then(|ramp| ramp::scheduled(reader, ramp, &arms));
+    Some(Draft { path, given, derived: derived?, salt, tuning, arms, ramp })
 }
 
 /// Gives every route its id, and with it its salt, epoch and references. The default route's derived id goes first.
@@ -257,7 +282,18 @@ fn named(
     default: Option<Draft>,
 ) -> (Vec<(Expression, Route)>, Option<Route>) {
     let drafts = default.iter().chain(routes.iter().map(|(_, draft)| draft));
+    let weights: usize = drafts.clone().map(Draft::ramp_weights).sum();
     let mut taken = Taken::given(reader, drafts.map(|draft| (draft.path.as_str(), draft.given.clone())));
+    if weights > ramp::MOST_WEIGHTS {
+        let most = ramp::MOST_WEIGHTS;
+        reader.fault(
+            "",
+            format!(
+                "its ramps come to {weights} weights, a step having one for each variant; {most} are the most"
+            ),
+        );
+        return (Vec::new(), None);
+    }
     let default = default.map(|draft| finished(router, policy, draft, &mut taken));
     let routes = routes
         .into_iter()
@@ -269,15 +305,30 @@ fn named(
 fn finished(router: &str, policy: &Policy, draft: Draft, taken: &mut Taken) -> Route {
     let id = draft.given.unwrap_or_else(|| taken.fresh(&draft.derived));
     let salt = draft.salt.unwrap_or_else(|| format!("{router}/{id}"));
-    let failover = selection::of_route(policy.tuned(&draft.tuning), &draft.arms);
-    let variant = |arm: Arm| Variant {
-        reference: reference(router, &id, &arm.id),
-        id: arm.id,
-        model: arm.model,
-        weight: arm.weight,
-        failover: arm.selection.within(&failover),
+    let policy = policy.tuned(&draft.tuning);
+    // The order of those that stand in hangs on the weights.
+    let phase = |arms: Vec<Arm>| {
+        let failover = selection::of_route(policy.clone(), &arms);
+        let variant = |arm: Arm| Variant {
+            reference: reference(router, &id, &arm.id),
+            id: arm.id,
+            model: arm.model,
+            weight: arm.weight,
+            treatment: arm.treatment,
+            failover: arm.selection.within(&failover),
+        };
+        let variants: Vec<Variant> = arms.into_iter().map(variant).collect();
+        let epoch = epoch::of_route(&salt, &variants);
+        (variants, epoch)
     };
-    let variants: Vec<Variant> = draft.arms.into_iter().map(variant).collect();
-    let epoch = epoch::of_route(&salt, &variants);
-    Route { id, salt, variants, epoch }
+    let step = |(at, weight, weights): (u64, Weight, Vec<Weight>)| {
+        let arms = draft.arms.iter().zip(weights).map(|(arm, weight)| Arm { weight, ..arm.clone() });
+        let (variants, epoch) = phase(arms.collect());
+        Step { at, weight, variants, epoch }
+    };
+    let ramp = draft.ramp.map(|Schedule { variant, steps, paused_at }| {
+        Box::new(Ramp { variant, steps: steps.into_iter().map(step).collect(), paused_at })
+    });
+    let (variants, epoch) = phase(draft.arms);
+    Route { id, salt, variants, epoch, ramp }
 }

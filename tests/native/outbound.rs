@@ -7,7 +7,7 @@ use turnout::endpoint::Operation;
 use turnout::error::{Error, ErrorKind};
 use turnout::gateway::{Gateway, Target};
 use turnout::outbound::{
-    Body, CallFacts, FORWARDED, Outbound, Sending, forwarded_in, headers_for, outbound, overrides_for,
+    Body, CallFacts, Outbound, Sending, forwarded, forwarded_in, headers_for, outbound, overrides_for,
     url_for,
 };
 
@@ -290,7 +290,7 @@ fn messages_have_a_version_where_the_caller_names_none() {
 #[test]
 fn every_header_that_goes_on_is_read_of_a_request() {
     for dialect in Dialect::ALL {
-        assert!(forwarded_in(dialect).iter().all(|name| FORWARDED.contains(name)), "{dialect:?}");
+        assert!(forwarded_in(dialect).iter().all(|name| forwarded().contains(name)), "{dialect:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::dialect::answer::Failure;
+use crate::error::Error;
 
 /// Reads the body of an error, or an error in a stream (`status` is then 200, and what the error itself says counts).
 pub(super) fn decode(status: u16, body: &[u8]) -> Failure {
@@ -136,4 +137,23 @@ pub(super) fn encode(failure: &Failure) -> String {
         "code": failure.code.as_deref().or(other),
     }})
     .to_string()
+}
+
+/// The body of an error of ours: `{"error": {message, type, param, code}}`, and `details` where faults are listed.
+pub(super) fn refusal(refused: &Error) -> String {
+    let mut error = json!({
+        "message": refused.message,
+        "type": refused.kind.openai_type(),
+        "param": refused.param,
+        "code": refused.kind.code(),
+    });
+    if !refused.faults.is_empty()
+        && let Some(members) = error.as_object_mut()
+    {
+        let details = refused.faults.iter();
+        let details = details.map(|fault| json!({"path": fault.path, "message": fault.message}));
+        members.insert("details".to_owned(), details.collect());
+    }
+    // serde_json escapes line ends, so that it is one line, and fit for an event.
+    json!({"error": error}).to_string()
 }

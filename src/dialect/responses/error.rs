@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::text;
 use crate::dialect::answer::Failure;
+use crate::error::Error;
 
 /// Reads the body of an error.
 pub(super) fn decode(status: u16, body: &[u8]) -> Failure {
@@ -137,4 +138,16 @@ fn is_known(kind: &str) -> bool {
             | "tokens"
             | "requests"
     )
+}
+
+/// An error of ours as an event: the members of a body's `error` beside its own. Its number is not known here, where the
+/// bytes before it are an upstream's own.
+pub(super) fn refusal_event(error: &Error) -> Value {
+    json!({
+        "type": "error",
+        "code": error.kind.code(),
+        "message": error.message,
+        "param": error.param,
+        "sequence_number": 0,
+    })
 }

@@ -5,7 +5,7 @@
 
 use serde_json::value::RawValue;
 
-use super::reading::{Reading, any_is_something, error_kind, is_word, plain, reason};
+use crate::relay::reading::{Reading, any_is_something, error_kind, is_word, plain, reason};
 use crate::usage::{Usage, elements_of, members, members_of};
 
 /// Reads one event; `None` where its data is no JSON object.

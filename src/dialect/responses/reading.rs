@@ -3,8 +3,8 @@
 use memchr::memmem;
 use serde_json::value::RawValue;
 
-use super::marks::last_member;
-use super::reading::{Reading, any_is_something, error_kind, is_word, plain, reason};
+use crate::relay::marks::last_member;
+use crate::relay::reading::{Reading, any_is_something, error_kind, is_word, plain, reason};
 use crate::usage::{Usage, elements_of, members, members_of};
 
 /// Reads one event; `None` where its data is no JSON object. The last one holds the whole answer again, which is looked

@@ -2,7 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use super::reading::{PART_DEPTH, Reading, any_is_something, error_kind, is_blank, is_something, reason};
+use crate::relay::reading::{
+    PART_DEPTH, Reading, any_is_something, error_kind, is_blank, is_something, reason,
+};
 use crate::usage::{Usage, elements_of, members, members_of};
 
 /// Reads one JSON object; `None` where it is none. Google's compatible endpoint has its errors in a list of one, which

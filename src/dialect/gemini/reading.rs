@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::marks::last_member;
-use super::reading::{PART_DEPTH, Reading, is_something, kind_by, plain, reason};
+use crate::relay::marks::last_member;
+use crate::relay::reading::{PART_DEPTH, Reading, is_something, kind_by, plain, reason};
 use crate::usage::{Usage, elements_of, members, members_of};
 
 /// Reads one body or event; `None` where it is no JSON object.

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::api;
 use crate::dialect::Dialect;
-use crate::dialect::wire::{Methods, Paths};
+use crate::dialect::wire::Paths;
 use crate::error::{Error, ErrorKind};
 
 /// What a request asks for.
@@ -159,13 +159,9 @@ pub(crate) fn call_at(dialect: Dialect, path: &str) -> Option<Found> {
 /// Whether a path ends in a method of a model (`{model}:{method}`), served or not. A colon alone does not tell: `llama3:8b` is
 /// a model.
 pub(crate) fn names_a_method(path: &str) -> bool {
-    let method = path.rsplit_once(':').map(|(_, method)| method);
-    let names = |methods: &Methods, method| {
-        methods.served.contains(&method) || methods.unserved.iter().any(|unserved| *unserved == method)
-    };
-    method.is_some_and(|method| {
-        Dialect::ALL.into_iter().any(|dialect| names(&dialect.wire().paths.methods, method))
-    })
+    let Some((_, method)) = path.rsplit_once(':') else { return false };
+    let mut all = Dialect::ALL.into_iter().map(|dialect| &dialect.wire().paths.methods);
+    all.any(|methods| methods.served.contains(&method) || methods.unserved.contains(&method))
 }
 
 /// What comes after a collection and a slash.

@@ -19,9 +19,12 @@ use crate::provider::StreamUsage;
 /// which its clients are known.
 pub fn forwarded() -> Vec<&'static str> {
     let known_by = Dialect::ALL.into_iter().filter_map(|dialect| dialect.wire().paths.known_by);
-    let mut all: Vec<_> = Dialect::ALL.into_iter().flat_map(forwarded_in).copied().chain(known_by).collect();
-    all.sort_unstable();
-    all.dedup();
+    let mut all = Vec::new();
+    for name in Dialect::ALL.into_iter().flat_map(forwarded_in).copied().chain(known_by) {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
     all
 }
 

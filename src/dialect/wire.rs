@@ -195,8 +195,11 @@ pub(crate) struct Stream {
     pub(crate) read_body: for<'j> fn(&'j [u8]) -> Vec<Reading<'j>>,
     /// What an event shows whose middle was not kept: its beginning, and what was kept of its end. Of dialects whose last
     /// event can be large.
-    pub(crate) read_torn: Option<for<'j> fn(&[u8], &'j [u8]) -> Reading<'j>>,
+    pub(crate) read_torn: Option<ReadTorn>,
 }
+
+/// Reads the beginning and the end of an event.
+pub(crate) type ReadTorn = for<'j> fn(&[u8], &'j [u8]) -> Reading<'j>;
 
 /// How errors of ours are told to its callers.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Plugins: what a rule's pipeline does to a call beside translating it.
 //!
 //! In scope: the steps that a document may name, and what each does to a request, a whole answer and a stream. Everything works
-//! on the text of the JSON, so that what is not to change keeps its bytes, and on the dialect that the downstream speaks. Out of
-//! scope: which rules' steps a call meets (`gateway`), translation (`dialect`), moving bytes (`edge`). A call that meets none
+//! on the text of the JSON, so that what is not to change keeps its bytes, and on the dialect that the downstream speaks, whose
+//! folder says where it has what ([`Parts`]). Out of scope: which rules' steps a call meets (`gateway`), translation (`dialect`), moving bytes (`edge`). A call that meets none
 //! of them never comes here.
 //!
 //! | plugin | request | answer |
@@ -17,16 +17,18 @@
 
 mod headers;
 mod images;
+mod parts;
 mod repeat;
 mod rewriter;
 mod step;
-mod text;
-mod thinking;
+pub(crate) mod text;
 mod usage;
 
 use crate::dialect::Dialect;
 
+pub(crate) use parts::{Hidden, Parts};
 pub use rewriter::Rewriter;
+pub(crate) use rewriter::Verdict;
 pub(crate) use step::read as read_step;
 pub use step::{PLUGINS, Step};
 
@@ -39,9 +41,10 @@ pub fn request(step: &Step, dialect: Dialect, body: &str) -> Option<String> {
     }
 }
 
-/// A whole answer less its thoughts; `None` where it has none.
+/// A whole answer less its thoughts (`remove_thinking`); `None` where it has none. Token counts stay as they are: thoughts are paid
+/// for.
 pub fn without_thoughts(dialect: Dialect, body: &str) -> Option<String> {
-    thinking::without(dialect, body)
+    (dialect.wire().plugins.without_thoughts)(body)
 }
 
 /// A whole answer of Messages with all counts that SDKs read; `None` where they are there.

@@ -28,7 +28,6 @@ use super::{config, glue, limit};
 use crate::auth::{Caller, KeyDigest, Scope, presented};
 use crate::call::{Call, Outline};
 use crate::decision::{Circumstances, Decision, decide};
-use crate::dialect::Dialect;
 use crate::dialect::conversation::Conversation;
 use crate::endpoint::{Ask, Endpoint};
 use crate::error::{Error, ErrorKind};
@@ -118,7 +117,11 @@ async fn accepted(
     for model in &call.asked().models {
         caller.check_model(model)?;
     }
-    if router.is_none() && claims.is_empty() && is_auto(call.model(), &gateway) && call.asked().models.is_empty() {
+    if router.is_none()
+        && claims.is_empty()
+        && is_auto(call.model(), &gateway)
+        && call.asked().models.is_empty()
+    {
         let message = "`models` is missing: `auto` chooses among the models that it names.";
         return Err(Error::invalid("models", message));
     }
@@ -245,9 +248,7 @@ const AUTO: &str = "auto";
 /// The caller behind the request's credentials.
 pub(super) async fn authenticated(invocation: &Invocation) -> Result<Caller, Error> {
     let settings = settings(&invocation.env);
-    // Gemini's older clients send the key as `?key=`; nobody else's do.
-    let is_gemini = Endpoint::dialect_of(&invocation.path) == Dialect::Gemini;
-    let query = if is_gemini { invocation.query.as_str() } else { "" };
+    let query = Endpoint::query_with_key(&invocation.path, &invocation.query);
     let keys = presented(|name| invocation.header(name), query);
     let digests: Vec<KeyDigest> = keys.iter().map(|key| KeyDigest::of(key)).collect();
     if let Some(admin) = settings.admin
@@ -300,8 +301,7 @@ async fn named(
     }
     let asked = asked(invocation, call, model);
     let mut claims = claims_of(gateway.claimed(&asked), model);
-    let is_known =
-        !claims.is_empty() || gateway.by_listed_model(model).is_some() || is_auto(model, gateway);
+    let is_known = !claims.is_empty() || gateway.by_listed_model(model).is_some() || is_auto(model, gateway);
     if is_known || model.contains('/') {
         caller.check_model(model)?;
         if !is_known && gateway.target(model).is_err() && !model.starts_with(DEMO_PREFIX) {

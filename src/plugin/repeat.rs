@@ -2,10 +2,9 @@
 //!
 //! Where the last three turns of the assistant say and do the same, a turn of the user's is added that asks for something else.
 //! Thoughts do not count, nor do the ids of calls, and a turn that says and does nothing is like no other. A body that is not
-//! understood, or is of a dialect not known here, passes as it is.
+//! understood passes as it is.
 
-use super::text::{member, quoted, string, with_last, with_member};
-use crate::call::object::elements;
+use super::text::quoted;
 use crate::dialect::conversation::{Part, Role, Turn};
 use crate::dialect::{Dialect, translate};
 
@@ -24,7 +23,7 @@ pub(super) fn broken(dialect: Dialect, body: &str) -> Option<String> {
     if last.is_empty() || before.iter().any(|turn| turn != last) {
         return None;
     }
-    reminded(dialect, body)
+    (dialect.wire().plugins.reminded)(body, &quoted(REMINDER))
 }
 
 /// What each turn of the assistant says and does; what follows another without a word between is one turn.
@@ -57,38 +56,4 @@ fn fingerprint(part: &Part) -> Option<String> {
         Part::Own { json, .. } => Some(json.to_string()),
         other => Some(format!("{other:?}")),
     }
-}
-
-fn reminded(dialect: Dialect, body: &str) -> Option<String> {
-    let text = quoted(REMINDER);
-    match dialect {
-        Dialect::OpenAi => with_member(body, "messages", |messages| {
-            with_last(messages, &format!(r#"{{"role":"user","content":{text}}}"#))
-        }),
-        Dialect::Anthropic => with_member(body, "messages", |messages| in_last_turn(messages, &text)),
-        Dialect::Responses => with_member(body, "input", |input| {
-            with_last(input, &format!(r#"{{"role":"user","content":{text}}}"#))
-        }),
-        Dialect::Gemini => with_member(body, "contents", |contents| {
-            with_last(contents, &format!(r#"{{"role":"user","parts":[{{"text":{text}}}]}}"#))
-        }),
-    }
-}
-
-/// Roles of Messages alternate where a server is strict: the reminder joins a last turn of the user's.
-fn in_last_turn(messages: &str, text: &str) -> Option<String> {
-    let block = format!(r#"{{"type":"text","text":{text}}}"#);
-    let last = elements(messages)?.last().copied().unwrap_or_default();
-    if string(last, "role").as_deref() != Some("user") {
-        return with_last(messages, &format!(r#"{{"role":"user","content":[{block}]}}"#));
-    }
-    let content = member(last, "content")?;
-    let joined = if content.starts_with('[') {
-        with_last(content, &block)?
-    } else {
-        format!(r#"[{{"type":"text","text":{content}}},{block}]"#)
-    };
-    let turn = with_member(last, "content", |_| Some(joined))?;
-    let start = crate::call::object::offset(messages, last);
-    Some(format!("{}{turn}{}", messages.get(..start)?, messages.get(start + last.len()..)?))
 }

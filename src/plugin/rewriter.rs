@@ -1,13 +1,13 @@
 //! A stream of events, some of which are changed or left out. All other bytes pass as they came.
 
-use super::thinking::Thoughts;
+use super::parts::Hidden;
 use super::usage::Counts;
 use crate::dialect::Dialect;
 use crate::sse::{self, Decoder, Start};
 
 /// What becomes of an event.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Keep,
     Drop,
     /// Other data under the same name.
@@ -34,14 +34,14 @@ pub struct Rewriter {
 
 #[derive(Debug)]
 enum Edit {
-    Thoughts(Thoughts),
+    Thoughts(Dialect, Hidden),
     Counts(Counts),
 }
 
 impl Rewriter {
     /// Takes the model's thoughts out of a stream of that dialect.
     pub fn without_thoughts(dialect: Dialect) -> Rewriter {
-        Rewriter::of(Edit::Thoughts(Thoughts::new(dialect)))
+        Rewriter::of(Edit::Thoughts(dialect, Hidden::default()))
     }
 
     /// Fills in the counts that a stream of Messages lacks.
@@ -120,7 +120,7 @@ impl Edit {
         // What is no text is none of a dialect's, and nothing to change.
         let Ok(data) = std::str::from_utf8(data) else { return Verdict::Keep };
         match self {
-            Edit::Thoughts(thoughts) => thoughts.event(data),
+            Edit::Thoughts(dialect, hidden) => (dialect.wire().plugins.thoughtless)(hidden, data),
             Edit::Counts(counts) => counts.event(data),
         }
     }

@@ -4,7 +4,7 @@
 use crate::call::object::{Member, elements, members};
 
 /// An object with the value of one member edited; of a repeated one the last, as most readers have it.
-pub(super) fn with_member(
+pub(crate) fn with_member(
     object: &str,
     name: &str,
     edit: impl FnOnce(&str) -> Option<String>,
@@ -16,7 +16,7 @@ pub(super) fn with_member(
 }
 
 /// An object less some of its members.
-pub(super) fn without_members(object: &str, names: &[&str]) -> Option<String> {
+pub(crate) fn without_members(object: &str, names: &[&str]) -> Option<String> {
     let members = members(object).ok()?;
     let kept: Vec<&str> = members
         .iter()
@@ -27,7 +27,7 @@ pub(super) fn without_members(object: &str, names: &[&str]) -> Option<String> {
 }
 
 /// An object with members after its own; `added` is their text, without a comma before it.
-pub(super) fn with_more(object: &str, added: &str) -> Option<String> {
+pub(crate) fn with_more(object: &str, added: &str) -> Option<String> {
     let has_members = !members(object).ok()?.is_empty();
     let open = object.trim_end().strip_suffix('}')?;
     let comma = if has_members { "," } else { "" };
@@ -35,13 +35,13 @@ pub(super) fn with_more(object: &str, added: &str) -> Option<String> {
 }
 
 /// A list with an element after its own.
-pub(super) fn with_last(list: &str, element: &str) -> Option<String> {
+pub(crate) fn with_last(list: &str, element: &str) -> Option<String> {
     let comma = if elements(list)?.is_empty() { "" } else { "," };
     Some(format!("{}{comma}{element}]", list.trim_end().strip_suffix(']')?.trim_end()))
 }
 
 /// A list with some of its elements edited.
-pub(super) fn with_each(list: &str, mut edit: impl FnMut(&str) -> Option<String>) -> Option<String> {
+pub(crate) fn with_each(list: &str, mut edit: impl FnMut(&str) -> Option<String>) -> Option<String> {
     let mut out = String::new();
     let mut copied_to = 0;
     for element in elements(list)? {
@@ -59,28 +59,28 @@ pub(super) fn with_each(list: &str, mut edit: impl FnMut(&str) -> Option<String>
 }
 
 /// A list less the elements that go.
-pub(super) fn without_elements(list: &str, goes: impl Fn(&str) -> bool) -> Option<String> {
+pub(crate) fn without_elements(list: &str, goes: impl Fn(&str) -> bool) -> Option<String> {
     let elements = elements(list)?;
     let kept: Vec<&str> = elements.iter().copied().filter(|element| !goes(element)).collect();
     (kept.len() < elements.len()).then(|| format!("[{}]", kept.join(",")))
 }
 
 /// The string that a member is.
-pub(super) fn string(object: &str, name: &str) -> Option<String> {
+pub(crate) fn string(object: &str, name: &str) -> Option<String> {
     crate::call::object::lossy_string(member(object, name)?)
 }
 
 /// The number that a member is.
-pub(super) fn number(object: &str, name: &str) -> Option<u64> {
+pub(crate) fn number(object: &str, name: &str) -> Option<u64> {
     member(object, name)?.parse().ok()
 }
 
 /// The value of a member, as it is written.
-pub(super) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     crate::call::object::member(object, name)
 }
 
 /// A JSON string.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

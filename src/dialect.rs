@@ -17,6 +17,8 @@ pub mod gemini;
 pub mod openai;
 pub mod responses;
 
+use serde_json::Value;
+
 use self::conversation::Conversation;
 use self::wire::Wire;
 
@@ -62,6 +64,17 @@ impl Dialect {
     /// The name in documents, records and CEL (`request.dialect`).
     pub fn as_str(self) -> &'static str {
         self.wire().name
+    }
+
+    /// A list of routers and models by their ids, as its clients read it.
+    pub fn list_of(self, ids: &[String]) -> Value {
+        let models = &self.wire().models;
+        (models.list)(ids, ids.iter().map(|id| (models.one)(id)).collect())
+    }
+
+    /// One of them.
+    pub fn model_of(self, id: &str) -> Value {
+        (self.wire().models.one)(id)
     }
 
     /// The dialect of that name.

@@ -6,7 +6,7 @@
 //! into KV by hand too, and then the one is looked up. There are dozens of keys, or hundreds.
 
 use super::dispatch::{Basis, Change, Document, Listing, Page, Shown, Way, Work};
-use super::history::{Author, invalid_token, page_size, rfc3339};
+use super::history::{Author, invalid_token, page_size};
 use super::machine::standing_document;
 use super::store::{Entry, Standing, Store};
 use super::subject::Kind;
@@ -16,6 +16,7 @@ use crate::auth::KeyRecord;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
 use crate::keys::{self, Known, Kv, MadeKey, NewKey, RANDOM_BYTES, ShownKey};
+use crate::moment::rfc3339;
 use crate::nearest::{did_you_mean, nearest, shortened};
 
 /// A page of keys.

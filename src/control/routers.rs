@@ -8,6 +8,7 @@ mod fields;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
+pub(super) use answer::listed;
 pub use answer::shown;
 use fields::Members;
 
@@ -16,6 +17,7 @@ use super::{Edited, Request, Subject, history};
 use crate::control::subject::Kind;
 use crate::error::{Error, ErrorKind};
 use crate::router;
+use crate::router::edit::RampState;
 
 /// What the isolate that was asked serves of a router, and how old that may be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +151,21 @@ pub fn updated(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
     let mask = request.parameter("update_mask").or_else(|| request.parameter("updateMask"));
     let current = basis.current.unwrap_or(b"{}");
     router::edit::updated(request.asked.name(), current, request.json_text()?.as_bytes(), mask.as_deref())
+}
+
+/// Whether a ramp of the router is under way, so that it must not be deleted without being asked twice.
+///
+/// # Errors
+/// `Conflict` where one is.
+pub fn check_ramps(name: &str, document: &[u8], now: u64) -> Result<(), Error> {
+    let Ok(router) = router::parse(name, document) else { return Ok(()) };
+    let ramps = router::edit::ramps(&router, now);
+    let Some(ramp) = ramps.into_iter().find(|ramp| ramp.state != RampState::Done) else { return Ok(()) };
+    let message = format!(
+        "A ramp of '{}' on route '{}' is under way. Finish or cancel it first, or delete with `?force=true`.",
+        ramp.variant_id, ramp.route_id
+    );
+    Err(Error::new(ErrorKind::Conflict, message))
 }
 
 /// A document, validated, with every id that was derived from its content written down.

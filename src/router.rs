@@ -24,8 +24,8 @@ use crate::condition::Expression;
 pub use crate::document::MAX_BYTES;
 use crate::exchange::plan::Failover;
 use crate::fault::Fault;
-use ramp::Ramp;
 use crate::treatment::Treatment;
+use ramp::Ramp;
 
 /// A named definition: what an app names as its `model`.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use turnout::error::{Error, ErrorKind};
 use turnout::moment;
 use turnout::router::edit::{
-    Edited, PromoteRequest, RampRequest, created, pinned, promoted, ramped, summary, updated,
+    Edited, PromoteRequest, RampRequest, authored, created, pinned, promoted, ramped, summary, updated,
 };
 use turnout::router::{Router, parse};
 

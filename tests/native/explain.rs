@@ -209,7 +209,8 @@ fn the_plan_of_attempts_is_that_of_the_call() {
 
 #[test]
 fn a_variable_that_its_prompt_needs_is_missed() {
-    let prompt = r#""variant_id": "variant-a", "message_templates": [{"role": "system", "content": "Be {{tone}}."}]"#;
+    let prompt =
+        r#""variant_id": "variant-a", "message_templates": [{"role": "system", "content": "Be {{tone}}."}]"#;
     let router = router("ab-test-router", &AB_TEST.replace(r#""variant_id": "variant-a""#, prompt));
     let notes = |request: Value| explain(&router, request).unwrap().notes.join(" ");
     let said = notes(json!({"user": "user-123"}));

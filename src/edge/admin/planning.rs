@@ -71,7 +71,13 @@ pub(super) async fn explain(
     let (gateway, _) = config::gateway(invocation).await?;
     let explanation = with_surroundings(invocation, &gateway, |around| {
         FIGURES.with_borrow(|figures| {
-            explained(&stored.value, &asked_for, around, &|metric, of| figures.measure(metric, of), invocation.started)
+            explained(
+                &stored.value,
+                &asked_for,
+                around,
+                &|metric, of| figures.measure(metric, of),
+                invocation.started,
+            )
         })
     })?;
     let revision = stored.revision.to_string();

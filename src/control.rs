@@ -10,6 +10,7 @@
 mod delivery;
 pub mod dispatch;
 pub mod history;
+pub mod keys;
 pub mod kv;
 pub mod machine;
 pub mod request;
@@ -60,6 +61,9 @@ pub struct Envelope {
     /// Four independent draws, uniform over all `u64`.
     #[serde(default)]
     pub random: [u64; 4],
+    /// The routers that there are, where the operation warns of those that there are not.
+    #[serde(default)]
+    pub routers: Option<Vec<String>>,
     /// What the isolate that was asked serves of the router, where the operation is to say so.
     #[serde(default)]
     pub serving: Option<routers::Serving>,

@@ -6,10 +6,12 @@
 
 mod fields;
 mod json;
+mod table;
 mod tree;
 
 pub(crate) use fields::{Fields, Found, Reader, snake_case, typo_of};
 pub(crate) use json::Json;
+pub(crate) use table::{Field, Kind, Object, field, object, required};
 pub(crate) use tree::{Place, Spelling, Tree, spelled};
 
 use crate::fault::Fault;

@@ -12,11 +12,13 @@ pub mod fault;
 pub mod hash;
 pub mod moment;
 pub mod nearest;
+pub mod openapi;
 pub mod random;
 
 pub mod auth;
 pub mod call;
 pub mod identity;
+pub mod keys;
 
 pub mod assignment;
 pub mod condition;

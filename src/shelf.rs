@@ -188,6 +188,14 @@ impl<T: Document> Shelf<T> {
         }
     }
 
+    /// The same for all names.
+    pub fn expire_all(&mut self) {
+        for entry in self.entries.values_mut() {
+            entry.checked_at = 0;
+            entry.refreshing_since = None;
+        }
+    }
+
     /// What is wrong or odd with the document that was read last, in one line; said once.
     pub fn take_log(&mut self, name: &str) -> Option<String> {
         self.entries.get_mut(name)?.unlogged.take()

@@ -4,7 +4,7 @@
 //! Answered without control, by the isolate that was asked (`edge::admin`): `PlanRouter`, `ExplainRouter`, `OpenApi`.
 
 use super::store::{Entry, Revision, Standing};
-use super::{Edited, Reply, Request, Subject, history, routers};
+use super::{Edited, Reply, Request, Subject, history, keys, routers};
 use crate::api::Operation;
 use crate::control::subject::Kind;
 use crate::error::{Error, ErrorKind};
@@ -18,6 +18,8 @@ pub enum Work {
     Show(Subject),
     /// Shows a page of documents.
     List(Page),
+    /// Looks up the client key that the path names, or where a new one goes: [`keys::surveyed`] says what then.
+    LookUpKey,
     /// Shows a page of a document's revisions.
     History(Subject, history::Page),
     /// Shows one revision.
@@ -70,6 +72,8 @@ pub struct Basis<'b> {
     pub current: Option<&'b [u8]>,
     /// The revision to go back to, of a [`Way::RollBack`].
     pub earlier: Option<&'b [u8]>,
+    /// The ids that are taken, where a client key is made.
+    pub ids: &'b [String],
     /// Milliseconds since 1970.
     pub now: u64,
 }
@@ -155,12 +159,10 @@ pub fn work(request: &Request) -> Result<Work, Error> {
             Ok(Work::Change(Change::of(Subject::Gateway, way, request)?))
         }
 
-        // Keys: `Work::List` of `Kind::Keys`; a new key's subject is made of the request's draws.
-        Operation::ListKeys
-        | Operation::CreateKey
-        | Operation::GetKey
-        | Operation::UpdateKey
-        | Operation::RevokeKey => unserved(request),
+        Operation::ListKeys => keys::list(request),
+        Operation::CreateKey | Operation::GetKey | Operation::UpdateKey | Operation::RevokeKey => {
+            Ok(Work::LookUpKey)
+        }
 
         Operation::PlanRouter | Operation::ExplainRouter | Operation::OpenApi => unserved(request),
     }
@@ -190,8 +192,7 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
         | Operation::AddRules
         | Operation::PutRule
         | Operation::DeleteRule => unserved(request),
-        // Branch `keys`.
-        Operation::CreateKey | Operation::UpdateKey | Operation::RevokeKey => unserved(request),
+        Operation::CreateKey | Operation::UpdateKey | Operation::RevokeKey => keys::edited(request, basis),
         // These change nothing, or are deletions.
         Operation::ListRouters
         | Operation::GetRouter
@@ -212,11 +213,11 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
     }
 }
 
-/// The answer.
+/// The answer, at `now` (milliseconds since 1970).
 ///
 /// # Errors
 /// `NoSuchResource` where what the path names is not in the document.
-pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
+pub fn shown(request: &Request, shown: &Shown, now: u64) -> Result<Reply, Error> {
     match request.asked.operation {
         Operation::ListRouters
         | Operation::CreateRouter
@@ -227,7 +228,7 @@ pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
         | Operation::RouterRevision
         | Operation::RollBackRouter
         | Operation::PromoteVariant
-        | Operation::RampVariant => routers::shown(request, shown),
+        | Operation::RampVariant => routers::shown(request, shown, now),
         Operation::GatewayHistory => match shown {
             Shown::History(entries, more) => history::shown(entries, *more),
             _ => unserved(request),
@@ -246,12 +247,11 @@ pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
         | Operation::GetRule
         | Operation::PutRule
         | Operation::DeleteRule => unserved(request),
-        // Branch `keys`.
         Operation::ListKeys
         | Operation::CreateKey
         | Operation::GetKey
         | Operation::UpdateKey
-        | Operation::RevokeKey => unserved(request),
+        | Operation::RevokeKey => keys::shown(request, shown),
         Operation::PlanRouter | Operation::ExplainRouter | Operation::OpenApi => unserved(request),
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::store::{Entry, Origin};
 use super::{Reply, Request};
 use crate::error::{Error, ErrorKind};
+use crate::moment::rfc3339;
 
 /// A page of revisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,26 +171,4 @@ impl From<&Entry> for RevisionEntry {
             size: entry.size,
         }
     }
-}
-
-/// A time in milliseconds since 1970 as RFC 3339 has it, in UTC. Written out, for `time`'s formatting costs more than it does.
-pub fn rfc3339(milliseconds: u64) -> String {
-    let (seconds, millis) = (milliseconds / 1000, milliseconds % 1000);
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// The Gregorian date of a day since 1970: counted in eras of 400 years from March, so that the leap day ends each year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    // 719,468 days lie between 0000-03-01 and 1970-01-01; an era has 146,097.
-    let days = days.saturating_add(719_468);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year + era * 400 + u64::from(month <= 2), month, day)
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::history::rfc3339;
 use super::store::Entry;
+use crate::moment::rfc3339;
 
 /// What a reading of a key brought.
 #[derive(Clone, Debug, PartialEq, Eq)]

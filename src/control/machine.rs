@@ -16,7 +16,7 @@ use super::sight::{Sight, adopt, seen};
 use super::store::{Commit, Digest, Entry, Origin, Outbox, Revision, Standing, Store};
 use super::subject::Kind;
 use super::survey::Survey;
-use super::{Reply, Request, Subject, store};
+use super::{Reply, Request, Subject, keys, store};
 use crate::auth::KeyRecord;
 use crate::error::{Error, ErrorKind};
 
@@ -98,6 +98,8 @@ enum State {
     Looking(Box<Request>, Work),
     /// Lists documents.
     Listing(Box<Request>, Survey),
+    /// Surveys the client keys, for one is named by its id.
+    Keys(Box<Request>, Survey),
     /// Looks for keys that a router to be deleted is named by.
     Users(Box<Request>, Change, Survey),
     /// Brings a change to KV.
@@ -141,7 +143,7 @@ impl Task {
             }
             State::Listing(request, mut survey) => match survey.go_on(desk, &request.envelope.who, heard)? {
                 Next::Do(step) => self.wait(State::Listing(request, survey), step),
-                Next::Done(listing) => answer(&request, &Shown::Documents(listing)),
+                Next::Done(listing) => answer(desk.now, &request, &Shown::Documents(listing)),
             },
             State::Users(request, change, mut survey) => {
                 match survey.go_on(desk, &request.envelope.who, heard)? {
@@ -152,9 +154,10 @@ impl Task {
                     }
                 }
             }
+            State::Keys(request, survey) => self.surveyed(desk, request, survey, heard),
             State::Delivering(request, subject, mut delivery) => match delivery.go_on(desk, heard)? {
                 Next::Do(step) => self.wait(State::Delivering(request, subject, delivery), step),
-                Next::Done(_) => answer(&request, &after(desk.store, &subject)?),
+                Next::Done(_) => answer(desk.now, &request, &after(desk.store, &subject)?),
             },
             State::Sweeping(due, delivery) => self.swept(desk, due, delivery, heard),
             State::Over => Err(out_of_step()),
@@ -172,7 +175,7 @@ impl Task {
                 let mut survey = Survey::of(page);
                 match survey.go_on(desk, &request.envelope.who, Heard::Begun)? {
                     Next::Do(step) => self.wait(State::Listing(request, survey), step),
-                    Next::Done(listing) => answer(&request, &Shown::Documents(listing)),
+                    Next::Done(listing) => answer(desk.now, &request, &Shown::Documents(listing)),
                 }
             }
             Work::Change(change)
@@ -187,7 +190,30 @@ impl Task {
                     Next::Done(_) => Err(out_of_step()),
                 }
             }
+            Work::LookUpKey => match keys::remembered(desk.store, &request)? {
+                Some(work) => self.look(request, work),
+                None => {
+                    let page = Page { kind: Kind::Keys, after: String::new(), size: u32::MAX };
+                    self.surveyed(desk, request, Survey::of(page), Heard::Begun)
+                }
+            },
             work @ (Work::Show(_) | Work::History(..) | Work::Revision(..) | Work::Change(_)) => {
+                self.look(request, work)
+            }
+        }
+    }
+
+    fn surveyed(
+        &mut self,
+        desk: &mut Desk<'_>,
+        request: Box<Request>,
+        mut survey: Survey,
+        heard: Heard,
+    ) -> Result<Step, Error> {
+        match survey.go_on(desk, &request.envelope.who, heard)? {
+            Next::Do(step) => self.wait(State::Keys(request, survey), step),
+            Next::Done(listing) => {
+                let work = keys::surveyed(&request, &listing, desk.now)?;
                 self.look(request, work)
             }
         }
@@ -219,7 +245,7 @@ impl Task {
                     Some(document) => Shown::Document(Box::new(document)),
                     None => Shown::Absent(subject),
                 };
-                answer(&request, &shown)
+                answer(desk.now, &request, &shown)
             }
             Work::History(subject, page) => {
                 saw(desk, &subject, reading)?;
@@ -228,25 +254,25 @@ impl Task {
                 entries.truncate(page.size as usize);
                 let is_known = desk.store.newest(&subject)?.is_some();
                 let shown = if is_known { Shown::History(entries, more) } else { Shown::Absent(subject) };
-                answer(&request, &shown)
+                answer(desk.now, &request, &shown)
             }
             Work::Revision(subject, number) => {
                 saw(desk, &subject, reading)?;
-                answer(&request, &Shown::Revision(revision(desk.store, &subject, number)?))
+                answer(desk.now, &request, &Shown::Revision(revision(desk.store, &subject, number)?))
             }
             Work::Change(change) => {
                 let sight = saw(desk, &change.subject, reading)?;
                 let subject = change.subject.clone();
                 if !changed(desk, &request, &change)? {
-                    return answer(&request, &after(desk.store, &subject)?);
+                    return answer(desk.now, &request, &after(desk.store, &subject)?);
                 }
                 let mut delivery = Delivery::of(subject.clone(), sight != Sight::Unknown);
                 match delivery.go_on(desk, Heard::Begun)? {
                     Next::Do(step) => self.wait(State::Delivering(request, subject, delivery), step),
-                    Next::Done(_) => answer(&request, &after(desk.store, &subject)?),
+                    Next::Done(_) => answer(desk.now, &request, &after(desk.store, &subject)?),
                 }
             }
-            Work::List(_) => Err(out_of_step()),
+            Work::List(_) | Work::LookUpKey => Err(out_of_step()),
         }
     }
 
@@ -304,7 +330,13 @@ fn changed(desk: &mut Desk<'_>, request: &Request, change: &Change) -> Result<bo
     allowed(change, newest.as_ref(), document.as_ref())?;
     check_etag(subject, expected.as_deref(), newest.as_ref())?;
     let (bytes, summary) = match way {
-        Way::Delete => (None, "deleted".to_owned()),
+        Way::Delete => {
+            let valid = document.as_ref().and_then(|document| document.valid.as_ref()?.bytes.as_deref());
+            if let (Subject::Router(name), Some(valid), false) = (subject, valid, request.flag("force")?) {
+                super::routers::check_ramps(name, valid, desk.now)?;
+            }
+            (None, "deleted".to_owned())
+        }
         Way::Make | Way::Edit | Way::Put | Way::RollBack(_) => {
             let earlier = match way {
                 Way::RollBack(number) => Some(revision(desk.store, subject, *number)?),
@@ -315,7 +347,11 @@ fn changed(desk: &mut Desk<'_>, request: &Request, change: &Change) -> Result<bo
             let current =
                 document.as_ref().map(|_| valid.and_then(|valid| valid.bytes.as_deref()).unwrap_or(b"{}"));
             let earlier = earlier.as_ref().and_then(|earlier| earlier.bytes.as_deref());
-            let edited = dispatch::edited(request, &Basis { current, earlier, now: desk.now })?;
+            let ids = match (way, subject) {
+                (Way::Make, Subject::Key(_)) => keys::ids(desk.store)?,
+                _ => Vec::new(),
+            };
+            let edited = dispatch::edited(request, &Basis { current, earlier, ids: &ids, now: desk.now })?;
             // Nothing is ever saved that the call path would refuse, whatever an edit may have overlooked.
             subject.check(&edited.bytes).map_err(Error::document)?;
             (Some(edited.bytes), edited.summary)
@@ -458,8 +494,8 @@ fn after(store: &dyn Store, subject: &Subject) -> Result<Shown, Error> {
     Ok(newest.map_or_else(|| Shown::Absent(subject.clone()), |newest| Shown::Deleted(newest.entry)))
 }
 
-fn answer(request: &Request, shown: &Shown) -> Result<Step, Error> {
-    dispatch::shown(request, shown).map(|reply| Step::Reply(Ok(reply)))
+fn answer(now: u64, request: &Request, shown: &Shown) -> Result<Step, Error> {
+    dispatch::shown(request, shown, now).map(|reply| Step::Reply(Ok(reply)))
 }
 
 /// The Durable Object said something else than what was asked: a mistake of ours, and no panic.

@@ -102,6 +102,14 @@ impl Request {
         serde_json::from_str(text).map_err(|error| invalid_json(&error))
     }
 
+    /// The etag in the header `if-match`, without quotes; `*` for any.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where it is none.
+    pub fn if_match(&self) -> Result<Option<String>, Error> {
+        self.envelope.if_match.as_deref().map(etag_of).transpose()
+    }
+
     /// The etag that must still be the newest, without quotes; `*` for any. Said by `if-match`, by `etag` in the body or in the query.
     ///
     /// # Errors
@@ -111,7 +119,7 @@ impl Request {
         struct Tagged {
             etag: Option<serde_json::Value>,
         }
-        let header = self.envelope.if_match.as_deref().map(etag_of).transpose()?;
+        let header = self.if_match()?;
         let in_body = match serde_json::from_slice::<Tagged>(&self.body) {
             Ok(Tagged { etag: Some(etag) }) if !etag.is_null() => {
                 let text = etag.as_str().ok_or_else(|| {

@@ -16,6 +16,7 @@ use super::{Edited, Request, Subject, history};
 use crate::control::subject::Kind;
 use crate::error::{Error, ErrorKind};
 use crate::router;
+use crate::router::edit::RampState;
 
 /// What the isolate that was asked serves of a router, and how old that may be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +114,9 @@ pub fn create(request: &Request) -> Result<Work, Error> {
             format!("This key is limited to certain routers, and '{name}' is none of them; use another key.");
         return Err(Error::new(ErrorKind::MissingScope, message));
     }
-    Ok(Work::Change(Change::of(Subject::Router(name), Way::Make, request)?))
+    // An etag in the body is of the router that it was copied from.
+    let expected = request.if_match()?;
+    Ok(Work::Change(Change { subject: Subject::Router(name), way: Way::Make, expected }))
 }
 
 /// The document of a router that is made.
@@ -147,6 +150,21 @@ pub fn updated(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
     let mask = request.parameter("update_mask").or_else(|| request.parameter("updateMask"));
     let current = basis.current.unwrap_or(b"{}");
     router::edit::updated(request.asked.name(), current, request.json_text()?.as_bytes(), mask.as_deref())
+}
+
+/// Whether a ramp of the router is under way, so that it must not be deleted without being asked twice.
+///
+/// # Errors
+/// `Conflict` where one is.
+pub fn check_ramps(name: &str, document: &[u8], now: u64) -> Result<(), Error> {
+    let Ok(router) = router::parse(name, document) else { return Ok(()) };
+    let ramps = router::edit::ramps(&router, now);
+    let Some(ramp) = ramps.into_iter().find(|ramp| ramp.state != RampState::Done) else { return Ok(()) };
+    let message = format!(
+        "A ramp of '{}' on route '{}' is under way. Finish or cancel it first, or delete with `?force=true`.",
+        ramp.variant_id, ramp.route_id
+    );
+    Err(Error::new(ErrorKind::Conflict, message))
 }
 
 /// A document, validated, with every id that was derived from its content written down.

@@ -20,6 +20,7 @@ use crate::control::routers::Serving;
 use crate::control::{Envelope, MAX_BODY_BYTES, Who, request};
 use crate::error::{Error, ErrorKind};
 use crate::gateway::Gateway;
+use crate::openapi;
 use crate::router::Router;
 
 /// Answers a request to the control API.
@@ -31,8 +32,7 @@ pub(super) async fn answer(invocation: &Invocation, asked: &Asked) -> Result<Res
     let envelope = envelope(invocation, who);
     // 3.
     match asked.operation {
-        // Branch `keys`: the committed description.
-        Operation::OpenApi => unserved(asked),
+        Operation::OpenApi => Ok(invocation.json(200, openapi::DOCUMENT)),
         Operation::PlanRouter => planning::plan(invocation, asked, envelope, body).await,
         Operation::ExplainRouter => planning::explain(invocation, asked, envelope, body).await,
         Operation::GetRouter => {
@@ -63,15 +63,18 @@ pub(super) async fn answer(invocation: &Invocation, asked: &Asked) -> Result<Res
         | Operation::PutRule
         | Operation::DeleteRule
         | Operation::ListKeys
-        | Operation::CreateKey
-        | Operation::GetKey
-        | Operation::UpdateKey
-        | Operation::RevokeKey => {
+        | Operation::GetKey => {
             let response = asked_of_control(invocation, envelope, &body).await?;
             if invocation.method != "GET" {
                 config::expire::<Router>(asked.name());
                 config::expire::<Gateway>(config::GATEWAY);
             }
+            Ok(response)
+        }
+        Operation::CreateKey | Operation::UpdateKey | Operation::RevokeKey => {
+            let routers = config::fresh_names(invocation).await.ok().map(|names| names.to_vec());
+            let response = asked_of_control(invocation, Envelope { routers, ..envelope }, &body).await?;
+            config::expire_keys();
             Ok(response)
         }
     }
@@ -91,14 +94,7 @@ async fn admitted(invocation: &Invocation, operation: Operation) -> Result<Who, 
         return Ok(Who::default());
     }
     let caller = authenticated(invocation).await?;
-    match (access, &caller) {
-        (Access::Open, _) | (Access::Admin, Caller::Admin) => {}
-        (Access::Scope(scope), _) => caller.check_scope(scope)?,
-        (Access::Admin, Caller::Key(_)) => {
-            let message = "Client keys are made and changed with ADMIN_KEY alone; send that one.";
-            return Err(Error::new(ErrorKind::MissingScope, message));
-        }
-    }
+    caller.check_access(access)?;
     Ok(match caller {
         Caller::Admin => Who { id: "admin".to_owned(), is_admin: true, ..Who::default() },
         Caller::Key(record) => Who {
@@ -137,6 +133,7 @@ fn envelope(invocation: &Invocation, who: Who) -> Envelope {
         accept: header("accept").unwrap_or_default().to_owned(),
         if_match: header("if-match").map(str::to_owned),
         random: std::array::from_fn(|_| draws.next().unwrap_or_default()),
+        routers: None,
         serving: None,
     }
 }

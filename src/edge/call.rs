@@ -1,6 +1,6 @@
 //! One model call, from its bytes to its record.
 //!
-//! 1. Who calls: 401, 503.
+//! 1. Who calls, and whether they may call just now: 401, 429, 503.
 //! 2. What they send: 400, 413.
 //! 3. What they name: 404, 403, 503.
 //! 4. Which variant: cannot fail.
@@ -23,7 +23,7 @@ use super::exchange::{FIGURES, served};
 use super::invocation::{Invocation, error_headers, now, resolved};
 use super::journal::Journal;
 use super::settings::settings;
-use super::{config, glue};
+use super::{config, glue, limit};
 use crate::auth::{Caller, KeyDigest, Scope, presented};
 use crate::call::{Call, Outline};
 use crate::decision::{Circumstances, Decision, decide};
@@ -80,6 +80,7 @@ async fn accepted(
 ) -> Result<(Accepted, Result<Exchange, Error>, Journal), Error> {
     // 1.
     let caller = authenticated(invocation).await?;
+    limit::check(invocation, &caller).await?;
     // 2.
     let raw = body(invocation).await?;
     let call = Call::parse(ask, raw.to_vec())?;

@@ -26,6 +26,10 @@ pub(super) trait Shelved: Document + 'static {
     fn key(name: &str) -> String;
     /// The key of its last good copy.
     fn good_key(name: &str) -> String;
+    /// Its key in KV, as the log has it.
+    fn logged_key(name: &str) -> String {
+        Self::key(name)
+    }
     /// Its shelf.
     fn shelf<R>(work: impl FnOnce(&mut Shelf<Self>) -> R) -> R;
 }
@@ -68,6 +72,10 @@ impl Shelved for KeyRecord {
     }
     fn good_key(name: &str) -> String {
         name.to_owned()
+    }
+    /// The hash of a key is not for logs; its beginning is enough to find the record.
+    fn logged_key(name: &str) -> String {
+        format!("{}…", name.get(..16).unwrap_or_default())
     }
     fn shelf<R>(work: impl FnOnce(&mut Shelf<Self>) -> R) -> R {
         KEYS.with_borrow_mut(work)
@@ -126,6 +134,11 @@ pub(super) fn held(name: &str) -> (Option<Rc<str>>, Option<u64>) {
 /// Has the next call read a document again that was changed through this isolate.
 pub(super) fn expire<T: Shelved>(name: &str) {
     T::shelf(|shelf| shelf.expire(name));
+}
+
+/// The same of all client keys: which record an id stands for is not known here.
+pub(super) fn expire_keys() {
+    KeyRecord::shelf(Shelf::expire_all);
 }
 
 /// Reads a router where this isolate does not hold it yet.
@@ -193,7 +206,7 @@ async fn refreshed<T: Shelved>(env: &Env, name: &str) -> Option<Good> {
         }
     };
     if let Some(log) = T::shelf(|shelf| shelf.take_log(name)) {
-        console_warn!("'{key}' is {log}");
+        console_warn!("'{}' is {log}", T::logged_key(name));
     }
     good
 }

@@ -135,6 +135,20 @@ export function transact(storage, statements) {
   });
 }
 
+// ---- Rate limits ----
+
+// Counts a call of a key: whether it may be made, or, where the binding cannot say, why not.
+export async function count(env, binding, key) {
+  const limiter = env[binding];
+  if (!limiter) return "there is none";
+  try {
+    const { success } = await limiter.limit({ key });
+    return success === false ? false : true;
+  } catch (error) {
+    return `${error}`;
+  }
+}
+
 // ---- Records ----
 
 // Writes one data point; `blobs` are separated by U+0000, the index is the first of them.

@@ -38,6 +38,8 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(super) fn transact(storage: &JsValue, statements: &Array) -> Result<(), JsValue>;
 
+    pub(super) fn count(env: &Env, binding: &str, key: &str) -> Promise;
+
     #[wasm_bindgen(js_name = writePoint)]
     pub(super) fn write_point(env: &Env, blobs: &str, doubles: &[f64]);
 }

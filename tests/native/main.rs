@@ -8,11 +8,13 @@
     reason = "tests"
 )]
 
+mod access;
 mod assignment;
 mod auth;
 mod bypass;
 mod call;
 mod condition;
+mod control;
 mod corpus;
 mod decision;
 mod demo;
@@ -28,7 +30,9 @@ mod explain;
 mod failover_settings;
 mod gateway;
 mod identity;
+mod keys;
 mod losses;
+mod openapi;
 mod outbound;
 mod patience;
 mod plan;

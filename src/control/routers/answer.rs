@@ -8,25 +8,30 @@ use serde_json::json;
 use super::fields::Members;
 use crate::api::Operation;
 use crate::control::dispatch::{Document, Shown};
-use crate::control::history::{self, rfc3339};
+use crate::control::history;
 use crate::control::store::{Entry, Task};
 use crate::control::{Reply, Request, Subject};
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
+use crate::moment::rfc3339;
+use crate::router;
+use crate::router::edit::RampShown;
 
 /// The answer of an operation on routers.
 ///
 /// # Errors
 /// None that a document can cause.
-pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
+pub fn shown(request: &Request, shown: &Shown, now: u64) -> Result<Reply, Error> {
     match shown {
         Shown::Document(document) if request.asked.operation == Operation::CreateRouter => {
-            let router = View { document, request };
+            let router = View { document, request, now };
             let name = format!("operations/create-{}", name_of(&document.subject));
-            let body = json!({"name": name, "metadata": {}, "done": true, "response": router});
-            tagged(Reply::json(&body)?, document)
+            tagged(
+                Reply::json(&Made { name, metadata: Metadata {}, done: true, response: router })?,
+                document,
+            )
         }
-        Shown::Document(document) => tagged(Reply::json(&View { document, request })?, document),
+        Shown::Document(document) => tagged(Reply::json(&View { document, request, now })?, document),
         Shown::Deleted(entry) => {
             let reply = Reply::json(&json!({}))?;
             Ok(Reply { revision: Some(entry.number), ..reply })
@@ -34,7 +39,7 @@ pub fn shown(request: &Request, shown: &Shown) -> Result<Reply, Error> {
         Shown::Absent(subject) => Err(super::absent(name_of(subject))),
         Shown::Documents(listing) => {
             let routers: Vec<View<'_>> =
-                listing.documents.iter().map(|document| View { document, request }).collect();
+                listing.documents.iter().map(|document| View { document, request, now }).collect();
             let next_page_token = listing.next.as_ref().map(|key| BASE64URL_NOPAD.encode(key.as_bytes()));
             Reply::json(&Routers { routers, next_page_token, note: (!listing.is_whole).then_some(UNLISTED) })
         }
@@ -66,6 +71,19 @@ fn name_of(subject: &Subject) -> &str {
     }
 }
 
+/// The operation that a creation is answered with. It is always done.
+#[derive(Serialize)]
+struct Made<'m> {
+    name: String,
+    metadata: Metadata,
+    done: bool,
+    // No `serde_json::Value`: it would spell the author's numbers anew.
+    response: View<'m>,
+}
+
+#[derive(Serialize)]
+struct Metadata {}
+
 /// A page of routers.
 #[derive(Serialize)]
 struct Routers<'r> {
@@ -83,6 +101,7 @@ const UNLISTED: &str =
 struct View<'v> {
     document: &'v Document,
     request: &'v Request,
+    now: u64,
 }
 
 impl Serialize for View<'_> {
@@ -101,6 +120,10 @@ impl Serialize for View<'_> {
         let (id, name) = &newest.author;
         map.serialize_entry("updated_by", &json!({"id": id, "name": name}))?;
         map.serialize_entry("warnings", &listed(warnings))?;
+        let ramps = valid.as_ref().and_then(|valid| ramps(subject, valid.bytes.as_deref()?, self.now));
+        if let Some(ramps) = ramps.filter(|ramps| !ramps.is_empty()) {
+            map.serialize_entry("ramps", &ramps)?;
+        }
         if !faults.is_empty() {
             let fault = json!({"revision": newest.number, "message": NOT_SERVED, "faults": listed(faults)});
             map.serialize_entry("fault", &fault)?;
@@ -112,6 +135,11 @@ impl Serialize for View<'_> {
         }
         map.end()
     }
+}
+
+/// Where the ramps of a router's routes stand.
+fn ramps(subject: &Subject, document: &[u8], now: u64) -> Option<Vec<RampShown>> {
+    Some(router::edit::ramps(&router::parse(name_of(subject), document).ok()?, now))
 }
 
 const NOT_SERVED: &str =

@@ -230,7 +230,7 @@ fn openrouter_is_told_in_its_own_words() {
     let (out, note) = sent(&variant, &call(OpenAi, Operation::Generate, body), "x/m", &habits);
     assert_eq!(
         out,
-        r#"{"model":"x/m","reasoning":{"exclude":true,"max_tokens":500},"messages":[],"repetition_penalty":1.2}"#
+        r#"{"model":"x/m","reasoning":{"max_tokens":500,"exclude":true},"messages":[],"repetition_penalty":1.2}"#
     );
     assert_eq!(note, None);
 }
@@ -254,7 +254,7 @@ fn what_a_parameter_excludes_of_the_callers_goes() {
         "claude-sonnet-4-5",
         &thinks,
         r#"{"model":"r","temperature":0.2,"max_tokens":9000,"messages":[]}"#,
-        r#"{"model":"claude-sonnet-4-5","max_tokens":4000,"messages":[],"thinking":{"budget_tokens":2000,"type":"enabled"}}"#,
+        r#"{"model":"claude-sonnet-4-5","max_tokens":4000,"messages":[],"thinking":{"type":"enabled","budget_tokens":2000}}"#,
         Some("not sent to anthropic: `temperature`, `top_p` or `top_k` as asked"),
     );
     let silent = parameters(&json!({"reasoning": {"effort": "none"}}));
@@ -278,7 +278,7 @@ fn what_a_parameter_excludes_of_the_callers_goes() {
         "gemini-2.5-flash",
         &parameters(&json!({"reasoning": {"effort": "high"}})),
         r#"{"contents":[],"generationConfig":{"thinkingConfig":{"thinkingBudget":5,"includeThoughts":true}}}"#,
-        r#"{"contents":[],"generationConfig":{"thinkingConfig":{"includeThoughts":true,"thinkingBudget":24576}}}"#,
+        r#"{"contents":[],"generationConfig":{"thinkingConfig":{"thinkingBudget":24576,"includeThoughts":true}}}"#,
     );
     check(
         Responses,
@@ -312,8 +312,8 @@ fn prompts_of_chat_completions_are_turns() {
     let both = prompts(&[("system", "S"), ("user", "U"), ("assistant", "A")]);
     let body = |messages: &str| format!(r#"{{"model":"r","messages":{messages}}}"#);
     let to = |messages: &str| format!(r#"{{"model":"m","messages":{messages}}}"#);
-    let s = r#"{"content":"S","role":"system"}"#;
-    let ua = r#"{"content":"U","role":"user"},{"content":"A","role":"assistant"}"#;
+    let s = r#"{"role":"system","content":"S"}"#;
+    let ua = r#"{"role":"user","content":"U"},{"role":"assistant","content":"A"}"#;
     let own = r#"{"role":"user","content":"é\u00e9"}"#;
     let prompt = r#"{ "role" : "developer" , "content":[] }"#;
     for (messages, expected) in [
@@ -339,18 +339,18 @@ fn prompts_of_chat_completions_are_turns() {
         "m",
         &prompts(&[("user", "U")]),
         r#"{"model":"r"}"#,
-        r#"{"model":"m","messages":[{"content":"U","role":"user"}]}"#,
+        r#"{"model":"m","messages":[{"role":"user","content":"U"}]}"#,
     );
     // One text, for there are servers that take no parts.
     let parts = json!({"message_templates": [{"role": "system", "content": [{"type": "text", "text": "a"}, {"text": "b"}]}]});
-    check(OpenAi, "m", &parts, &body("[]"), &to(r#"[{"content":"a\n\nb","role":"system"}]"#));
+    check(OpenAi, "m", &parts, &body("[]"), &to(r#"[{"role":"system","content":"a\n\nb"}]"#));
 }
 
 #[test]
 fn prompts_of_messages_stand_apart() {
     let both = prompts(&[("system", "S"), ("user", "U")]);
-    let s = r#"{"text":"S","type":"text"}"#;
-    let u = r#"{"content":[{"text":"U","type":"text"}],"role":"user"}"#;
+    let s = r#"{"type":"text","text":"S"}"#;
+    let u = r#"{"role":"user","content":[{"type":"text","text":"U"}]}"#;
     for (system, expected) in [
         (r#"" é\u00e9""#, format!(r#"[{s},{{"type":"text","text":" é\u00e9"}}]"#)),
         (r#""""#, format!("[{s}]")),
@@ -388,14 +388,14 @@ fn prompts_of_messages_stand_apart() {
         "m",
         &marked,
         r#"{"model":"r","max_tokens":5,"messages":[]}"#,
-        r#"{"model":"m","max_tokens":5,"messages":[],"system":[{"cache_control":{"ttl":"1h","type":"ephemeral"},"text":"S","type":"text"}]}"#,
+        r#"{"model":"m","max_tokens":5,"messages":[],"system":[{"type":"text","text":"S","cache_control":{"type":"ephemeral","ttl":"1h"}}]}"#,
     );
     noted(
         OpenAi,
         "m",
         &marked,
         r#"{"model":"r","messages":[]}"#,
-        r#"{"model":"m","messages":[{"content":"S","role":"system"}]}"#,
+        r#"{"model":"m","messages":[{"role":"system","content":"S"}]}"#,
         Some("not sent to openai: `cache_control`"),
     );
 }
@@ -403,7 +403,7 @@ fn prompts_of_messages_stand_apart() {
 #[test]
 fn prompts_of_responses_are_instructions_and_items() {
     let both = prompts(&[("system", "S \"1\""), ("system", "S2"), ("user", "U"), ("assistant", "A")]);
-    let ua = r#"{"content":"U","role":"user"},{"content":"A","role":"assistant"}"#;
+    let ua = r#"{"role":"user","content":"U"},{"role":"assistant","content":"A"}"#;
     for (body, expected) in [
         (
             r#"{"model":"r","input":"x\u00e9"}"#.to_owned(),
@@ -456,14 +456,14 @@ fn a_call_that_goes_on_has_the_turns_already() {
         "m",
         &prompts(&[("user", "U")]),
         r#"{"model":"r","input":[{"type":"item_reference","id":"rs_1"}],"previous_response_id":null}"#,
-        r#"{"model":"m","input":[{"content":"U","role":"user"},{"type":"item_reference","id":"rs_1"}],"previous_response_id":null}"#,
+        r#"{"model":"m","input":[{"role":"user","content":"U"},{"type":"item_reference","id":"rs_1"}],"previous_response_id":null}"#,
     );
 }
 
 #[test]
 fn prompts_of_gemini_are_parts_and_contents() {
     let both = prompts(&[("system", "S"), ("assistant", "A")]);
-    let a = r#"{"parts":[{"text":"A"}],"role":"model"}"#;
+    let a = r#"{"role":"model","parts":[{"text":"A"}]}"#;
     for (system, expected) in [
         (
             r#""systemInstruction":{ "role":"x","parts":[ {"text":"own"} ]},"#,
@@ -500,6 +500,6 @@ fn a_count_of_tokens_counts_the_prompts_and_has_no_parameters() {
     variant["text_generation_config"] = json!({"temperature": 1, "max_tokens": 5});
     let call = call(Anthropic, Operation::CountTokens, r#"{"model":"r","messages":[]}"#);
     let (out, note) = sent(&variant, &call, "m", &Habits::default());
-    assert_eq!(out, r#"{"model":"m","messages":[],"system":[{"text":"S","type":"text"}]}"#);
+    assert_eq!(out, r#"{"model":"m","messages":[],"system":[{"type":"text","text":"S"}]}"#);
     assert_eq!(note, None);
 }

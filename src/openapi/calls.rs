@@ -77,11 +77,8 @@ const IGNORE: Field = field(
 const SORT: Field = field("sort", exchange::order::SORT, "By what the models are put in order.");
 const PROVIDER: Field =
     field("provider", Kind::Object(&exchange::order::PROVIDER), "Which providers go first.");
-const PROMPT_VARIABLES: Field = field(
-    "prompt_variables",
-    Kind::Map(&Kind::Any),
-    "What `{{names}}` in a variant's templates stand for.",
-);
+const PROMPT_VARIABLES: Field =
+    field("prompt_variables", Kind::Map(&Kind::Any), "What `{{names}}` in a variant's templates stand for.");
 const EXTRA_BODY: Field = field(
     "extra_body",
     Kind::Map(&Kind::Any),

@@ -9,6 +9,7 @@
 
 mod delivery;
 pub mod dispatch;
+pub mod gateway;
 pub mod history;
 pub mod keys;
 pub mod kv;

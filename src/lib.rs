@@ -28,6 +28,7 @@ pub mod treatment;
 
 pub mod gateway;
 pub mod outbound;
+pub mod plugin;
 pub mod provider;
 pub mod reach;
 pub mod shelf;

@@ -15,11 +15,16 @@ use crate::error::{Error, ErrorKind};
 use crate::gateway::{Credential, Downstream, Target};
 use crate::provider::StreamUsage;
 
-/// Headers of the caller that may go on, each where [`forwarded_in`] has it.
+/// Headers of a request that some dialect needs to be read: those that go on where [`forwarded_in`] has them, and those by
+/// which its clients are known.
 pub fn forwarded() -> Vec<&'static str> {
-    let mut all: Vec<_> = Dialect::ALL.into_iter().flat_map(forwarded_in).copied().collect();
-    all.sort_unstable();
-    all.dedup();
+    let known_by = Dialect::ALL.into_iter().filter_map(|dialect| dialect.wire().paths.known_by);
+    let mut all = Vec::new();
+    for name in Dialect::ALL.into_iter().flat_map(forwarded_in).copied().chain(known_by) {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
     all
 }
 
@@ -48,6 +53,8 @@ pub struct Outbound {
     pub url: String,
     /// Lower-case names. One of them carries the credential; `Debug` shows no value.
     pub headers: Vec<(&'static str, String)>,
+    /// Headers that a rule adds; of two of a name these hold. None of them may carry a credential, and `Debug` shows none.
+    pub added: Vec<(String, String)>,
     /// What is sent.
     pub body: Body,
     /// Whether we ask for a usage chunk that the caller did not ask for, and must therefore withhold.
@@ -148,7 +155,7 @@ pub fn outbound(
             (Body::Spliced(call.splices(&overrides)), overrides.ask_usage)
         }
     };
-    Ok(Outbound { url, headers, body, asked_usage })
+    Ok(Outbound { url, headers, added: Vec::new(), body, asked_usage })
 }
 
 /// What is to be different in a body of the caller's own dialect (law 1), by the habits of the downstream.

@@ -4,7 +4,7 @@
 //! Answered without control, by the isolate that was asked (`edge::admin`): `PlanRouter`, `ExplainRouter`, `OpenApi`.
 
 use super::store::{Entry, Revision, Standing};
-use super::{Edited, Reply, Request, Subject, history, keys, routers};
+use super::{Edited, Reply, Request, Subject, gateway, history, keys, routers};
 use crate::api::Operation;
 use crate::control::subject::Kind;
 use crate::error::{Error, ErrorKind};
@@ -183,7 +183,6 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
         Operation::RampVariant => {
             edit::ramped(request.asked.name(), current(basis)?, &request.json()?, basis.now)
         }
-        // Branch `gateway`.
         Operation::PutGateway
         | Operation::RollBackGateway
         | Operation::AddDownstreams
@@ -191,7 +190,7 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
         | Operation::DeleteDownstream
         | Operation::AddRules
         | Operation::PutRule
-        | Operation::DeleteRule => unserved(request),
+        | Operation::DeleteRule => gateway::edited(request, basis),
         Operation::CreateKey | Operation::UpdateKey | Operation::RevokeKey => keys::edited(request, basis),
         // These change nothing, or are deletions.
         Operation::ListRouters
@@ -229,12 +228,8 @@ pub fn shown(request: &Request, shown: &Shown, now: u64) -> Result<Reply, Error>
         | Operation::RollBackRouter
         | Operation::PromoteVariant
         | Operation::RampVariant => routers::shown(request, shown, now),
-        Operation::GatewayHistory => match shown {
-            Shown::History(entries, more) => history::shown(entries, *more),
-            _ => unserved(request),
-        },
-        // Branch `gateway`: credentials are write-only.
         Operation::GetGateway
+        | Operation::GatewayHistory
         | Operation::PutGateway
         | Operation::RollBackGateway
         | Operation::ListDownstreams
@@ -246,7 +241,7 @@ pub fn shown(request: &Request, shown: &Shown, now: u64) -> Result<Reply, Error>
         | Operation::AddRules
         | Operation::GetRule
         | Operation::PutRule
-        | Operation::DeleteRule => unserved(request),
+        | Operation::DeleteRule => gateway::shown(request, shown),
         Operation::ListKeys
         | Operation::CreateKey
         | Operation::GetKey

@@ -8,6 +8,7 @@ mod fields;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
+pub(super) use answer::listed;
 pub use answer::shown;
 use fields::Members;
 

@@ -9,6 +9,7 @@
 
 mod answer;
 mod contents;
+mod counts;
 mod encode;
 mod encoder;
 mod error;
@@ -20,6 +21,7 @@ mod parts;
 mod path;
 mod pieces;
 mod places;
+mod plugin;
 mod reading;
 mod request;
 mod said;

@@ -24,6 +24,7 @@ mod messages;
 mod model;
 mod parts;
 mod places;
+mod plugin;
 mod reading;
 mod request;
 mod thoughts;
@@ -35,6 +36,7 @@ mod write;
 pub use self::decoder::Decoder;
 pub use self::encoder::Encoder;
 pub(crate) use self::wire::WIRE;
+pub(in crate::dialect) use self::wire::model;
 
 /// Reads a request.
 ///

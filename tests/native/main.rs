@@ -36,6 +36,7 @@ mod openapi;
 mod outbound;
 mod patience;
 mod plan;
+mod plugin;
 mod provider;
 mod ramp;
 mod record;

@@ -168,6 +168,6 @@ impl Serialize for Past<'_> {
 }
 
 /// Faults or warnings, as every answer lists them.
-pub(super) fn listed(faults: &[Fault]) -> serde_json::Value {
+pub(in crate::control) fn listed(faults: &[Fault]) -> serde_json::Value {
     faults.iter().map(|fault| json!({"path": fault.path, "message": fault.message})).collect()
 }

@@ -24,7 +24,8 @@ fn thoughtless(hidden: &mut Hidden, data: &str) -> Verdict {
     if place.is_some_and(|place| hidden.drops(place)) {
         return Verdict::Drop;
     }
-    let edits: [&dyn Fn(&str) -> Option<String>; 3] = [
+    type Edit<'e> = &'e dyn Fn(&str) -> Option<String>;
+    let edits: [Edit<'_>; 3] = [
         &|data| with_member(data, "response", without_thoughts),
         &|data| with_member(data, "output_index", |_| hidden.moved(place?)),
         &|data| with_member(data, "sequence_number", |number| hidden.counted(number)),

@@ -16,6 +16,7 @@ pub(crate) mod object;
 mod outline;
 mod splice;
 mod value;
+mod variables;
 
 use std::ops::{Deref, Range};
 
@@ -27,7 +28,7 @@ use crate::endpoint::Ask;
 use crate::error::Error;
 
 pub use self::outline::Outline;
-pub use self::splice::{Overrides, Splice, apply};
+pub use self::splice::{Edits, Overrides, Splice, apply};
 
 /// A parsed call: its outline, which says what the fields say, and the body's bytes. Nothing of it is ever written again but
 /// the named splices.

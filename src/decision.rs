@@ -14,6 +14,7 @@ use crate::condition::{Facts, Verdict};
 use crate::exchange::plan::Failover;
 use crate::identity::{Unit, UnitKind, reference};
 use crate::router::{Choice, Epoch, RULE_ROUTE, Route, Router, Rule};
+use crate::treatment::Treatment;
 
 /// Where a call came from: what Cloudflare says of its connection. What is not known is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct Assigned {
     pub epoch: Epoch,
     /// Stands for router, route and variant in request ids.
     pub reference: [u8; 8],
+    /// What the variant does to the call.
+    pub treatment: Rc<Treatment>,
     /// For the case that the model fails.
     pub failover: Rc<Failover>,
 }
@@ -145,6 +148,7 @@ fn variant_of(route: &Route, unit: &Unit, random: u64) -> Option<Assigned> {
         model: variant.model.clone(),
         epoch: route.epoch,
         reference: variant.reference,
+        treatment: variant.treatment.clone(),
         failover: variant.failover.clone(),
     })
 }
@@ -183,6 +187,7 @@ fn chosen_by(
         model,
         epoch: rule.epoch,
         reference,
+        treatment: rule.treatment.clone(),
         failover: rule.failover.clone(),
     })
 }

@@ -12,6 +12,8 @@ pub mod circuit;
 mod document;
 mod ended;
 pub mod failure;
+pub mod figures;
+pub mod order;
 pub mod patience;
 pub mod plan;
 pub mod policy;

@@ -38,6 +38,13 @@ impl Framed {
     }
 }
 
+/// Appends a field to bytes that become one field of a hash, with its length before it: fields within it cannot run into one another.
+pub(crate) fn push_field(bytes: &mut Vec<u8>, field: &[u8]) {
+    let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(field);
+}
+
 /// The first eight bytes of a digest, big-endian, less their low eleven bits: an integer below 2^53, which an `f64` and
 /// an `i64` both hold exactly.
 pub fn top53(digest: &[u8; 32]) -> u64 {

@@ -21,6 +21,7 @@ pub mod assignment;
 pub mod condition;
 pub mod decision;
 pub mod router;
+pub mod treatment;
 
 pub mod gateway;
 pub mod outbound;

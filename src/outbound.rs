@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::call::{Outline, Overrides, Splice};
+use crate::call::{Edits, Outline, Overrides, Splice};
 use crate::dialect::Dialect;
 use crate::dialect::wire::{Generate, Metadata};
 use crate::endpoint::Operation;
@@ -98,6 +98,8 @@ pub struct Sending<'a> {
     pub direct: bool,
     /// A stream comes as server-sent events; else, of Gemini's, as one JSON array.
     pub events: bool,
+    /// What the variant changes in a body of the caller's own dialect.
+    pub edits: Option<&'a Edits>,
 }
 
 impl Sending<'_> {
@@ -110,6 +112,7 @@ impl Sending<'_> {
             usage_as_asked: false,
             direct: false,
             events: true,
+            edits: None,
         }
     }
 }
@@ -154,7 +157,7 @@ pub fn outbound(
 }
 
 /// What is to be different in a body of the caller's own dialect (law 1), by the habits of the downstream.
-pub fn overrides_for<'a>(facts: CallFacts, target: &Target<'a>, sending: &Sending<'_>) -> Overrides<'a> {
+pub fn overrides_for<'a>(facts: CallFacts, target: &Target<'a>, sending: &Sending<'a>) -> Overrides<'a> {
     let habits = target.downstream.habits;
     // Every other dialect says its usage unasked, and takes what metadata is its own.
     let body = &sending.dialect.wire().body;
@@ -167,6 +170,7 @@ pub fn overrides_for<'a>(facts: CallFacts, target: &Target<'a>, sending: &Sendin
             && habits.stream_usage == StreamUsage::OnRequest,
         forward_metadata: body.metadata == Metadata::WhereStored && facts.store && habits.takes_metadata,
         forward_routing: sending.direct && habits.takes_routing,
+        edits: sending.edits,
     }
 }
 

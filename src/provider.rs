@@ -38,8 +38,10 @@ pub struct Habits {
     pub stream_usage: StreamUsage,
     /// Takes top-level `metadata` of Chat Completions where the call has `store: true`; others refuse it or ignore it.
     pub takes_metadata: bool,
-    /// Has top-level `models` and `provider` as fields of its own.
+    /// Has top-level `models` and `provider` as fields of its own, and `reasoning` as OpenRouter has it.
     pub takes_routing: bool,
+    /// Takes `repetition_penalty` beside what is OpenAI's.
+    pub takes_repetition_penalty: bool,
 }
 
 /// The header that carries a credential.
@@ -191,4 +193,6 @@ pub(crate) const PLAIN: Habits = Habits {
     stream_usage: StreamUsage::OnRequest,
     takes_metadata: false,
     takes_routing: false,
+    // vLLM, SGLang and TGI do; llama.cpp and Ollama pass over it.
+    takes_repetition_penalty: true,
 };

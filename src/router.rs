@@ -6,7 +6,9 @@
 mod document;
 mod epoch;
 mod ids;
+mod parameters;
 mod selection;
+mod templates;
 mod variant;
 
 use std::rc::Rc;
@@ -18,6 +20,7 @@ use crate::condition::Expression;
 pub use crate::document::MAX_BYTES;
 use crate::exchange::plan::Failover;
 use crate::fault::Fault;
+use crate::treatment::Treatment;
 
 /// A named definition: what an app names as its `model`.
 #[derive(Debug)]
@@ -78,6 +81,8 @@ pub struct Variant {
     pub weight: Weight,
     /// Stands for router, route and variant in request ids.
     pub reference: [u8; 8],
+    /// Its parameters and prompts.
+    pub treatment: Rc<Treatment>,
     /// For the case that the model fails; no part of the epoch, for it changes who serves and not what is compared.
     pub failover: Rc<Failover>,
 }
@@ -87,10 +92,12 @@ pub struct Variant {
 pub struct Rule {
     /// Gives `provider/model`.
     pub expression: Expression,
-    /// The hash of its source.
+    /// The hash of its source, parameters and prompts.
     pub epoch: Epoch,
     /// The shares that its author expects of each model, without which the split cannot be checked.
     pub expected: Option<Vec<(String, Weight)>>,
+    /// The router's own parameters and prompts, whichever model it gives.
+    pub treatment: Rc<Treatment>,
     /// For the case that the model fails: the router's own settings.
     pub failover: Rc<Failover>,
 }

@@ -1,4 +1,4 @@
-//! What a call says of its own failover: `models`, `ignore` and `fallback`.
+//! What a call says of its own failover: `models`, `ignore`, `sort`, `provider` and `fallback`.
 //!
 //! In scope: types and limits, each fault at its path. Out of scope: whether the caller's key may name models, and who
 //! serves them (`edge`). Strict, for a fallback that was misread is noticed when it is needed and not there.
@@ -7,6 +7,7 @@ use super::value::Found;
 use crate::document::{self, Json, Reader};
 use crate::error::Error;
 use crate::exchange;
+use crate::exchange::order::{self, Criterion};
 use crate::exchange::policy::Tuning;
 use crate::fault::Fault;
 use crate::router::named_by;
@@ -17,8 +18,8 @@ const MOST_MODELS: usize = 16;
 const MOST_IGNORED: usize = 64;
 /// The longest name of a model, in bytes: it is said again in headers and errors.
 pub(super) const LONGEST_MODEL: usize = 256;
-/// Every field, with each of the 200 statuses by its number, takes a quarter of it.
-const FALLBACK_MAX_BYTES: usize = 4 * 1024;
+/// Every field of `fallback`, with each of the 200 statuses by its number, takes a quarter of it.
+const SETTINGS_MAX_BYTES: usize = 4 * 1024;
 
 /// `models`: a list of names.
 pub(super) fn models(found: &Found<'_>) -> Result<Vec<String>, Error> {
@@ -68,21 +69,39 @@ fn name(found: &Found<'_>) -> Result<String, Error> {
 
 /// `fallback`: the settings that routers have as `failover`.
 pub(super) fn fallback(found: &Found<'_>) -> Result<Tuning, Error> {
+    Ok(settings(found, exchange::asked_tuning)?.unwrap_or_default())
+}
+
+/// `sort`: what decides which model is tried first.
+pub(super) fn sort(found: &Found<'_>) -> Result<Vec<Criterion>, Error> {
+    Ok(settings(found, |reader, found| Some(order::sort(reader, found)))?.unwrap_or_default())
+}
+
+/// `provider`: whose models are tried first.
+pub(super) fn providers(found: &Found<'_>) -> Result<Vec<String>, Error> {
+    Ok(settings(found, |reader, found| Some(order::providers(reader, found)))?.unwrap_or_default())
+}
+
+/// A field that documents have too, read as they are; `None` where it is null.
+fn settings<T>(
+    found: &Found<'_>,
+    read: impl FnOnce(&mut Reader, document::Found) -> Option<T>,
+) -> Result<Option<T>, Error> {
     if found.is_null() {
-        return Ok(Tuning::default());
+        return Ok(None);
     }
     let path = found.path();
-    if found.text().len() > FALLBACK_MAX_BYTES {
-        let message = format!("`{path}` may take at most {FALLBACK_MAX_BYTES} bytes.");
+    if found.text().len() > SETTINGS_MAX_BYTES {
+        let message = format!("`{path}` may take at most {SETTINGS_MAX_BYTES} bytes.");
         return Err(Error::invalid(path, message));
     }
     // What is valid JSON and still no value: numbers beyond a double and half surrogate pairs.
     let value: Json = serde_json::from_str(found.text())
         .map_err(|fault| Error::invalid(path, format!("`{path}` cannot be read: {fault} of it.")))?;
     let mut reader = Reader::default();
-    let tuning = exchange::asked_tuning(&mut reader, document::Found { path: path.to_owned(), value });
+    let read = read(&mut reader, document::Found { path: path.to_owned(), value });
     // A field that is not known is another router's: only a document is told of those.
-    reader.finish(tuning).map(|(tuning, _)| tuning).map_err(|faults| {
+    reader.finish(read).map(|(read, _)| Some(read)).map_err(|faults| {
         let first = faults.into_iter().next();
         let Fault { path, message } = first.unwrap_or_else(|| Fault::new(path, "cannot be read"));
         let end = if message.ends_with('?') { "" } else { "." };

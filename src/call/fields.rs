@@ -12,11 +12,13 @@ use super::asked::{self, LONGEST_MODEL};
 use super::field::Field;
 use super::layout::Piece;
 use super::value::{Found, UsageAsk, UserId, merged_metadata};
+use super::variables;
 use crate::dialect::Dialect;
 use crate::dialect::wire::Metadata;
 use crate::endpoint::Ask;
 use crate::error::Error;
 use crate::exchange::plan::Asked;
+use crate::treatment::Variables;
 
 /// What a body says. An absent field is its default.
 #[derive(Debug, Default)]
@@ -35,6 +37,9 @@ pub(super) struct Fields {
     pub(super) max_completion_tokens: Option<u64>,
     pub(super) has_tools: bool,
     pub(super) refers_to_state: bool,
+    /// From a whole answer or conversation, and not an item alone.
+    pub(super) goes_on: bool,
+    pub(super) prompt_variables: Variables,
     pub(super) system: Option<Range<usize>>,
     pub(super) messages: Option<Range<usize>>,
     pub(super) asked: Asked,
@@ -45,7 +50,7 @@ impl Fields {
     pub(super) fn read(ask: &Ask, body: &str, pieces: &[Piece]) -> Result<Fields, Error> {
         let mut fields = Fields::default();
         let (mut metadata, mut metadata_over) = (None, None);
-        let mut models = None;
+        let (mut models, mut sort, mut provider) = (None, None, None);
         for piece in pieces.iter().filter(|piece| !piece.shadowed) {
             let Some(field) = piece.field else { continue };
             let found = Found::new(path(ask.dialect, field, piece.inside), body, &piece.value);
@@ -53,6 +58,8 @@ impl Fields {
                 Field::Metadata if piece.inside => metadata_over = Some(found),
                 Field::Metadata => metadata = Some(found),
                 Field::Models => models = Some(found),
+                Field::Sort => sort = Some(found),
+                Field::Provider => provider = Some(found),
                 _ => fields.take(field, &found, ask.dialect)?,
             }
         }
@@ -65,11 +72,16 @@ impl Fields {
         }
         fields.stream = ask.stream.unwrap_or(fields.stream);
         check_model(&fields.model)?;
+        // To OpenRouter they are fields of its own, and its to refuse.
+        let is_openrouters = fields.model.starts_with(OPENROUTER);
         if let Some(models) = models {
-            let read = asked::models(&models);
-            // There the field is OpenRouter's own, and its to refuse.
-            fields.asked.models =
-                if fields.model.starts_with(OPENROUTER) { read.unwrap_or_default() } else { read? };
+            fields.asked.models = ours(asked::models(&models), is_openrouters)?;
+        }
+        if let Some(sort) = sort {
+            fields.asked.preference.sort = ours(asked::sort(&sort), is_openrouters)?;
+        }
+        if let Some(provider) = provider {
+            fields.asked.preference.providers = ours(asked::providers(&provider), is_openrouters)?;
         }
         Ok(fields)
     }
@@ -95,19 +107,21 @@ impl Fields {
                 self.refers_to_state |= dialect.wire().body.keeps_state && found.refers_to_items();
             }
             Field::PreviousResponse | Field::Conversation => {
-                self.refers_to_state |= !found.is_null() && found.text() != "\"\"";
+                self.goes_on |= !found.is_null() && found.text() != "\"\"";
+                self.refers_to_state |= self.goes_on;
             }
             Field::Ignore => self.asked.ignore = asked::ignore(found)?,
             Field::Fallback => self.asked.tuning = asked::fallback(found)?,
-            Field::Metadata
-            | Field::Models
-            | Field::ExtraBody
-            | Field::Sort
-            | Field::Provider
-            | Field::PromptVariables => {}
+            Field::PromptVariables => self.prompt_variables = variables::read(found)?,
+            Field::Metadata | Field::Models | Field::ExtraBody | Field::Sort | Field::Provider => {}
         }
         Ok(())
     }
+}
+
+/// What was read, where the field is ours to read.
+fn ours<T: Default>(read: Result<T, Error>, is_openrouters: bool) -> Result<T, Error> {
+    if is_openrouters { Ok(read.unwrap_or_default()) } else { read }
 }
 
 /// How a call to OpenRouter names its model.

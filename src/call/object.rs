@@ -62,6 +62,12 @@ pub(crate) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     value(text, &members(text).ok()?, name)
 }
 
+/// The name of the member that `text` begins with.
+pub(crate) fn name(text: &str) -> Option<Cow<'_, str>> {
+    let key = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>().next()?.ok()?;
+    Some(unescaped(key.get()))
+}
+
 /// The elements of the array that `text` holds; `None` where it holds something else, or more than `MOST`.
 pub(crate) fn elements(text: &str) -> Option<Vec<&str>> {
     if !text.starts_with('[') {

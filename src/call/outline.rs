@@ -2,13 +2,16 @@
 
 use serde_json::{Map, Value};
 
+use super::field::Field;
 use super::fields::Fields;
 use super::layout::Piece;
+use super::object::{self, Member};
 use super::splice::{self, Overrides, Splice};
 use super::value::UsageAsk;
 use crate::dialect::Dialect;
 use crate::endpoint::Operation;
 use crate::exchange::plan::Asked;
+use crate::treatment::Variables;
 
 /// A call less its body. Every attempt's splices come of it; they are those of that very body.
 #[derive(Debug)]
@@ -91,6 +94,31 @@ impl Outline {
     /// as ours counts as absent; whether it goes on is decided by the target's habits (`outbound`).
     pub fn asked(&self) -> &Asked {
         &self.fields.asked
+    }
+
+    /// Whether the call goes on from an answer or a conversation that the provider keeps: what was said before is there.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.fields.goes_on
+    }
+
+    /// `prompt_variables`, for the prompts of a variant.
+    pub fn prompt_variables(&self) -> &Variables {
+        &self.fields.prompt_variables
+    }
+
+    /// The members of the call's body that a downstream sees, those of a literal `extra_body` among them.
+    pub(crate) fn members<'b>(&self, body: &'b str) -> Vec<Member<'b>> {
+        let seen =
+            self.pieces.iter().filter(|piece| !piece.shadowed && piece.field != Some(Field::ExtraBody));
+        let named = seen.filter_map(|piece| {
+            let Piece { span, value, .. } = piece;
+            Some(Member {
+                name: object::name(body.get(span.clone())?)?,
+                span: span.clone(),
+                value: value.clone(),
+            })
+        });
+        named.collect()
     }
 
     /// The splices that give the outbound body, for a downstream of the caller's own dialect.

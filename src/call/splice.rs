@@ -27,6 +27,19 @@ pub struct Overrides<'a> {
     pub forward_metadata: bool,
     /// `models` and `provider` go on: they are the target's own (a direct call to `openrouter`).
     pub forward_routing: bool,
+    /// What the variant changes.
+    pub edits: Option<&'a Edits>,
+}
+
+/// What a variant changes in a body of the caller's own dialect (`treatment`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edits {
+    /// Within members that stay, in order; none overlaps another or a splice of ours.
+    pub within: Vec<Splice>,
+    /// Members that go, by where they begin.
+    pub removed: Vec<usize>,
+    /// Members that are added at the end, each `"name":value`.
+    pub added: Vec<String>,
 }
 
 /// One replacement in the body. Splices are sorted, do not overlap, and leave valid JSON.
@@ -61,6 +74,8 @@ pub(super) fn splices(outline: &Outline, overrides: &Overrides<'_>) -> Vec<Splic
     let mut splices = Vec::new();
     let mut stayed: Option<&Piece> = None;
     let mut run: Option<Range<usize>> = None;
+    let none = Edits::default();
+    let Edits { within, added, .. } = overrides.edits.unwrap_or(&none);
     for piece in pieces {
         if !stays(outline, piece, overrides) {
             run = Some(run.map_or(piece.span.start, |run| run.start)..piece.span.end);
@@ -77,6 +92,9 @@ pub(super) fn splices(outline: &Outline, overrides: &Overrides<'_>) -> Vec<Splic
             Some(Field::Metadata) => splices.extend(fields.user_id.iter().flat_map(all_but_the_user_id)),
             _ => {}
         }
+        let is_here =
+            |splice: &&Splice| piece.span.start <= splice.range.start && splice.range.end <= piece.span.end;
+        splices.extend(within.iter().filter(is_here).cloned());
         stayed = Some(piece);
     }
 
@@ -84,20 +102,22 @@ pub(super) fn splices(outline: &Outline, overrides: &Overrides<'_>) -> Vec<Splic
     // has its `model`.
     let last = stayed.map(|piece| piece.span.end).or(run.as_ref().map(|run| run.start)).unwrap_or_default();
     let end = run.map_or(last, |run| run.end);
-    let with = match usage_ask {
-        Some(UsageAsk::Absent) => r#","stream_options":{"include_usage":true}"#,
-        _ => "",
-    };
-    if end > last || !with.is_empty() {
-        splices.push(replace(&(last..end), with.to_owned()));
+    let usage_options = r#""stream_options":{"include_usage":true}"#;
+    let asks = usage_ask.is_some_and(|ask| *ask == UsageAsk::Absent).then_some(usage_options);
+    let added: Vec<&str> = added.iter().map(String::as_str).chain(asks).collect();
+    if end > last || !added.is_empty() {
+        let comma = if stayed.is_some() && !added.is_empty() { "," } else { "" };
+        splices.push(replace(&(last..end), format!("{comma}{}", added.join(","))));
     }
     splices
 }
 
 /// Whether a piece is in the outbound body. Metadata of a literal `extra_body` is for us alone.
 fn stays(outline: &Outline, piece: &Piece, overrides: &Overrides<'_>) -> bool {
+    let is_removed = overrides.edits.is_some_and(|edits| edits.removed.contains(&piece.span.start));
     let body = &outline.dialect.wire().body;
     !piece.shadowed
+        && !is_removed
         && match piece.field {
             Some(
                 Field::ExtraBody | Field::Fallback | Field::Ignore | Field::Sort | Field::PromptVariables,

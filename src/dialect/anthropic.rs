@@ -17,6 +17,7 @@ mod loss;
 mod model;
 mod names;
 mod part;
+mod places;
 mod read;
 mod reading;
 mod schema;

@@ -362,6 +362,14 @@ impl Part {
     pub fn text(text: impl Into<String>) -> Part {
         Part::Text { text: text.into(), citations: Vec::new(), cache: None }
     }
+
+    /// The text of a text.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Part::Text { text, .. } => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// What precedes a seal in a dialect that is not its maker's.

@@ -20,6 +20,7 @@ mod metadata;
 mod parts;
 mod path;
 mod pieces;
+mod places;
 mod reading;
 mod request;
 mod said;

@@ -118,12 +118,24 @@ pub const TABLE: &[Row] = &[
 pub struct Losses {
     target: Dialect,
     noted: Vec<&'static Row>,
+    /// What is dropped where the table would refuse it.
+    forgiven: Vec<Feature>,
 }
 
 impl Losses {
     /// Nothing so far.
     pub fn new(target: Dialect) -> Losses {
-        Losses { target, noted: Vec::new() }
+        Losses::forgiving(target, Vec::new())
+    }
+
+    /// Nothing so far; of these features none is refused, for they are not the caller's.
+    pub(crate) fn forgiving(target: Dialect, forgiven: Vec<Feature>) -> Losses {
+        Losses { target, noted: Vec::new(), forgiven }
+    }
+
+    /// Whether a feature is dropped where the table would refuse it.
+    pub(super) fn forgives(&self, feature: Feature) -> bool {
+        self.forgiven.contains(&feature)
     }
 
     /// The target has no word for what stands at `path` of the caller's body.
@@ -133,7 +145,7 @@ impl Losses {
     #[inline(never)]
     pub fn meet(&mut self, feature: Feature, path: &str) -> Result<(), Error> {
         let Some(row) = TABLE.iter().find(|row| row.feature == feature) else { return Ok(()) };
-        if row.fate(self.target) == Fate::Dropped {
+        if row.fate(self.target) == Fate::Dropped || self.forgives(feature) {
             if !self.noted.iter().any(|noted| noted.feature == feature) {
                 self.noted.push(row);
             }
@@ -155,6 +167,11 @@ impl Losses {
         }
         let names: Vec<&str> = self.noted.iter().map(|row| row.name).collect();
         Some(format!("not sent to {}: {}", self.target.as_str(), names.join(", ")))
+    }
+
+    /// What was dropped, in people's words.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.noted.iter().map(|row| row.name)
     }
 
     /// The features that were dropped.

@@ -23,6 +23,7 @@ mod loss;
 mod messages;
 mod model;
 mod parts;
+mod places;
 mod reading;
 mod request;
 mod thoughts;

@@ -15,6 +15,7 @@ mod history;
 mod items;
 mod loss;
 mod output;
+mod places;
 mod reading;
 mod reply;
 mod request;

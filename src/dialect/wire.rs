@@ -18,6 +18,7 @@ use crate::endpoint::Found;
 use crate::error::Error;
 use crate::provider::{AuthStyle, Habits};
 use crate::relay::reading::Reading;
+use crate::treatment::Places;
 
 /// A dialect, as the rest of the worker sees it.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Wire {
     pub(crate) paths: Paths,
     pub(crate) body: Body,
     pub(crate) address: Address,
+    /// Where it has what a variant sets.
+    pub(crate) places: Places,
     pub(crate) stream: Stream,
     pub(crate) errors: Errors,
     pub(crate) translation: Translation,

@@ -55,6 +55,15 @@ impl Reader {
     /// An object whose fields are among `known`, in snake case: a field that is given twice, or looks like a typo of a
     /// known one, is a fault; any other that is not known is a warning.
     pub(crate) fn object(&mut self, found: Found, known: &[&'static str]) -> Option<Fields> {
+        self.read_object(found, known, false)
+    }
+
+    /// The same, of an object that would mean something else without any of its fields: one that is not known is a fault too.
+    pub(crate) fn object_of(&mut self, found: Found, known: &[&'static str]) -> Option<Fields> {
+        self.read_object(found, known, true)
+    }
+
+    fn read_object(&mut self, found: Found, known: &[&'static str], is_strict: bool) -> Option<Fields> {
         let Json::Object(members) = found.value else {
             self.wrong_type(&found, "an object");
             return None;
@@ -63,7 +72,7 @@ impl Reader {
         for (key, value) in members {
             let snake = snake_case(&key);
             let Some(name) = known.iter().find(|name| **name == snake) else {
-                self.unknown(&fields, &key, &snake, known);
+                self.unknown(&fields, &key, &snake, known, is_strict);
                 continue;
             };
             let path = fields.at(&key);
@@ -112,10 +121,14 @@ impl Reader {
         self.fault(&found.path, format!("must be {right}, not {}", found.value.kind()));
     }
 
-    fn unknown(&mut self, fields: &Fields, key: &str, snake: &str, known: &[&'static str]) {
+    fn unknown(&mut self, fields: &Fields, key: &str, snake: &str, known: &[&'static str], is_strict: bool) {
         let shown: String = key.chars().take(LONGEST_KEY).collect();
         match typo_of(snake, known) {
             Some(name) => self.fault(fields.at(&shown), format!("is no field here; did you mean `{name}`?")),
+            None if is_strict => {
+                let message = format!("is no field here; those that there are: {}", known.join(", "));
+                self.fault(fields.at(&shown), message);
+            }
             None => self.warn(fields.at(&shown), "is no field here, and is ignored"),
         }
     }

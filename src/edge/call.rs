@@ -19,7 +19,7 @@ use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::JsCast;
 use worker::web_sys::Response;
 
-use super::exchange::served;
+use super::exchange::{FIGURES, served};
 use super::invocation::{Invocation, error_headers, now, resolved};
 use super::journal::Journal;
 use super::settings::settings;
@@ -31,13 +31,14 @@ use crate::dialect::conversation::Conversation;
 use crate::endpoint::{Ask, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
-use crate::exchange::plan::{Asked, Failover, holders, plan};
+use crate::exchange::plan::{Asked, Failover, Planned, holders, planned};
 use crate::gateway::Gateway;
 use crate::identity::Unit;
 use crate::nearest::{did_you_mean, nearest, shortened};
 use crate::record::Outcome;
 use crate::router::{Router, UsageMode, is_name, named_by};
 use crate::shelf::Stored;
+use crate::treatment::Applied;
 
 thread_local! {
     /// The failover of calls that name a model.
@@ -48,11 +49,8 @@ thread_local! {
 pub(super) async fn call(invocation: &Rc<Invocation>, ask: &Ask) -> Response {
     let _hold = invocation.hold();
     match accepted(invocation, ask).await {
-        Ok((accepted, Some(exchange), journal)) => served(invocation, &accepted, exchange, journal).await,
-        Ok((_, None, journal)) => {
-            let error = no_route_matched(journal.notes());
-            answered(journal, &error, Outcome::Refused)
-        }
+        Ok((accepted, Ok(exchange), journal)) => served(invocation, &accepted, exchange, journal).await,
+        Ok((_, Err(error), journal)) => answered(journal, &error, Outcome::Refused),
         Err(error) => invocation.refuse(&error),
     }
 }
@@ -70,13 +68,15 @@ pub(super) struct Accepted {
     pub(super) events: bool,
     /// The call in no dialect, once a downstream needs it so.
     pub(super) conversation: OnceCell<Result<Conversation, Error>>,
+    /// What the variant does to it.
+    pub(super) treatment: Option<Applied>,
 }
 
-/// The call, its attempts (`None` where no route held), and its record.
+/// The call, its attempts (or why there are none), and its record.
 async fn accepted(
     invocation: &Rc<Invocation>,
     ask: &Ask,
-) -> Result<(Accepted, Option<Exchange>, Journal), Error> {
+) -> Result<(Accepted, Result<Exchange, Error>, Journal), Error> {
     // 1.
     let caller = authenticated(invocation).await?;
     // 2.
@@ -98,6 +98,10 @@ async fn accepted(
     for model in &call.asked().models {
         caller.check_model(model)?;
     }
+    if router.is_none() && is_auto(call.model(), &gateway) && call.asked().models.is_empty() {
+        let message = "`models` is missing: `auto` chooses among the models that it names.";
+        return Err(Error::invalid("models", message));
+    }
     // 4.
     let decision = decision(invocation, &call, router.as_ref().map(|router| &*router.value));
     let mut journal =
@@ -109,45 +113,67 @@ async fn accepted(
         journal.note(format!("gateway not as in KV: {fault}"));
     }
     let direct = router.is_none();
-    let exchange = match decision.assigned {
-        _ if direct => Some(direct_exchange(invocation, &call, &gateway)),
-        Some(assigned) => {
-            Some(exchange(invocation, &call, &assigned.model, &assigned.failover, call.asked()))
-        }
-        None => None,
+    let mut treatment = None;
+    let plan = match decision.assigned {
+        _ if direct => Ok(direct_plan(invocation, &call, &gateway)),
+        Some(assigned) => assigned.treatment.of_call(call.prompt_variables()).map(|applied| {
+            treatment = applied;
+            exchange(invocation, &call, Some(&assigned.model), &assigned.failover, call.asked())
+        }),
+        None => Err(no_route_matched(journal.notes())),
     };
+    let exchange = plan.map(|(exchange, notes)| {
+        notes.into_iter().for_each(|note| journal.note(note));
+        exchange
+    });
     let usage = router.map_or_else(UsageMode::default, |router| router.value.usage);
     let outline = call.into_outline();
     let (events, conversation) = (ask.events, OnceCell::new());
-    Ok((Accepted { outline, raw, gateway, direct, usage, events, conversation }, exchange, journal))
+    let accepted = Accepted { outline, raw, gateway, direct, usage, events, conversation, treatment };
+    Ok((accepted, exchange, journal))
 }
 
-/// The attempts of a call that names a model. OpenRouter's `models` are its own, and go on.
-fn direct_exchange(invocation: &Invocation, call: &Call, gateway: &Gateway) -> Exchange {
+/// The attempts of a call that names a model, or leaves it to us which. OpenRouter's `models` are its own, and go on.
+fn direct_plan(invocation: &Invocation, call: &Call, gateway: &Gateway) -> (Exchange, Vec<String>) {
+    let failover = DEFAULTS.with(Rc::clone);
+    if is_auto(call.model(), gateway) {
+        return exchange(invocation, call, None, &failover, call.asked());
+    }
     let model = Rc::from(call.model());
     let target = gateway.by_listed_model(&model).or_else(|| gateway.target(&model).ok());
-    let failover = DEFAULTS.with(Rc::clone);
     if target.is_some_and(|target| target.downstream.habits.takes_routing) {
-        let asked = Asked { models: Vec::new(), ..call.asked().clone() };
-        return exchange(invocation, call, &model, &failover, &asked);
+        let asked = Asked { tuning: call.asked().tuning.clone(), ..Asked::default() };
+        let asked = Asked { ignore: call.asked().ignore.clone(), ..asked };
+        return exchange(invocation, call, Some(&model), &failover, &asked);
     }
-    exchange(invocation, call, &model, &failover, call.asked())
+    exchange(invocation, call, Some(&model), &failover, call.asked())
 }
 
+/// The attempts, and what is odd about their order.
 fn exchange(
     invocation: &Invocation,
     call: &Call,
-    model: &Rc<str>,
+    model: Option<&Rc<str>>,
     failover: &Failover,
     asked: &Asked,
-) -> Exchange {
-    let plan = plan(model, failover, asked);
+) -> (Exchange, Vec<String>) {
+    let Planned { targets, notes } = FIGURES
+        .with_borrow(|figures| planned(model, failover, asked, &|metric, of| figures.measure(metric, of)));
     let policy = failover.policy.tuned(&asked.tuning);
-    // A call may build upon what a provider keeps; another target of the route may have kept it.
+    // Another target of the route may have kept what the call builds upon.
     let is_stateful = call.dialect().wire().body.keeps_state;
-    let holders = if is_stateful { holders(&plan, failover, asked) } else { Vec::new() };
-    Exchange::new(plan, policy, call.stream(), now(), invocation.random[1]).holding(holders)
+    let holders = if is_stateful { holders(&targets, failover, asked) } else { Vec::new() };
+    let exchange = Exchange::new(targets, policy, call.stream(), now(), invocation.random[1]);
+    (exchange.holding(holders), notes)
 }
+
+/// Whether a `model` leaves it to us which of the request's `models` serves; a downstream may have a model of that name.
+fn is_auto(model: &str, gateway: &Gateway) -> bool {
+    model == AUTO && gateway.by_listed_model(model).is_none()
+}
+
+/// The `model` of a call that names several, and leaves the choice to us.
+const AUTO: &str = "auto";
 
 /// The caller behind the request's credentials.
 pub(super) async fn authenticated(invocation: &Invocation) -> Result<Caller, Error> {
@@ -192,10 +218,10 @@ async fn body(invocation: &Invocation) -> Result<Uint8Array, Error> {
 }
 
 /// The router that a `model` names; `None` where it names a model. In the order of precedence: a router by prefix, a model
-/// that a downstream lists, `provider/model`, a bare router name.
+/// that a downstream lists, `auto`, `provider/model`, a bare router name.
 fn router_named<'m>(model: &'m str, gateway: &Gateway) -> Option<&'m str> {
     named_by(model).or_else(|| {
-        let is_model = gateway.by_listed_model(model).is_some() || model.contains('/');
+        let is_model = gateway.by_listed_model(model).is_some() || model == AUTO || model.contains('/');
         (!is_model).then_some(model)
     })
 }

@@ -15,7 +15,7 @@ use super::journal::Journal;
 use super::settings::{setting, settings};
 use super::upstream::{self, Allowance, Answer, Body, Manner};
 use super::{demo, glue, stream};
-use crate::call::{Overrides, apply};
+use crate::call::{Edits, Overrides, apply};
 use crate::demo::DIALECT as SPOKEN_BY_DEMO;
 use crate::dialect::conversation::Conversation;
 use crate::dialect::loss::Losses;
@@ -23,15 +23,20 @@ use crate::dialect::{Dialect, ReplyTo, translate};
 use crate::endpoint::Operation;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::circuit::Circuits;
+use crate::exchange::figures::Figures;
 use crate::exchange::{Event, Exchange, Relay, Step};
 use crate::gateway::{DEMO, Target};
 use crate::outbound::{Outbound, Sending, outbound};
+use crate::provider::Habits;
 use crate::record::Outcome;
 use crate::router::UsageMode;
+use crate::treatment::Written;
 
 thread_local! {
     /// What this isolate has seen of its downstreams. Plain data: no call waits for another by it.
     static CIRCUITS: RefCell<Circuits> = RefCell::default();
+    /// How quick its models were.
+    pub(super) static FIGURES: RefCell<Figures> = RefCell::default();
 }
 
 /// Steps 5 to 8 of a call.
@@ -44,6 +49,7 @@ pub(super) async fn served(
     let mut answer: Option<Answer> = None;
     let mut sent: Option<Outbound> = None;
     let mut is_translated = false;
+    let mut sent_at = now();
     let mut step = CIRCUITS.with_borrow_mut(|circuits| exchange.start(now(), circuits));
     loop {
         let reveals = |bytes: &[u8]| sent.as_ref().is_some_and(|sent| sent.is_revealed_by(bytes));
@@ -59,6 +65,7 @@ pub(super) async fn served(
                         if let Some(note) = note {
                             journal.note(note);
                         }
+                        sent_at = now();
                         let promise = send(
                             invocation,
                             accepted,
@@ -108,6 +115,8 @@ pub(super) async fn served(
         };
         if matches!(event, Event::Meaningful { .. }) && answer.as_ref().is_some_and(Answer::has_begun) {
             journal.first_token();
+            let millis = now().saturating_sub(sent_at);
+            FIGURES.with_borrow_mut(|figures| figures.first_token(exchange.target(), millis));
         }
         step = CIRCUITS.with_borrow_mut(|circuits| exchange.on(event, now(), circuits));
     }
@@ -134,7 +143,7 @@ struct Prepared {
 
 enum Request {
     Http(Outbound),
-    /// To a demo model; the body where it had to be translated, and whether usage is asked for that the caller did not ask for.
+    /// To a demo model; the body where it is another than the caller's, and whether usage is asked for that the caller did not ask for.
     Demo(Option<Vec<u8>>, bool),
 }
 
@@ -164,13 +173,18 @@ fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<
         direct: *direct && name == outline.model(),
         // Whoever translates reads events.
         events: accepted.events || dialect != caller,
+        edits: None,
     };
-    let translation = (dialect != caller).then(|| translation(invocation, accepted, dialect, target.model));
-    let (body, manner, note) = match translation.transpose()? {
-        Some(Translation { body, manner, note }) => (Some(body), Some(manner), note),
-        None => (None, None, None),
+    let (translated, manner, edits, note) = if dialect == caller {
+        let (edits, note) = edited(accepted, target.model, &target.downstream.habits);
+        (None, None, edits, note)
+    } else {
+        let Translation { body, manner, note } =
+            translation(invocation, accepted, dialect, target.model, &target.downstream.habits)?;
+        (Some(body), Some(manner), None, note)
     };
-    let outbound = outbound(outline, &target, &sending, body, &|name| setting(&invocation.env, name))?;
+    let sending = Sending { edits: edits.as_ref(), ..sending };
+    let outbound = outbound(outline, &target, &sending, translated, &|name| setting(&invocation.env, name))?;
     let manner = manner.unwrap_or(Manner::AsItIs { dialect, asked_usage: outbound.asked_usage });
     let (provider, model) = (target.downstream.id.clone(), target.model.to_owned());
     Ok(Prepared { provider, model, request: Request::Http(outbound), manner, note })
@@ -184,12 +198,27 @@ fn demonstrated(invocation: &Invocation, accepted: &Accepted, model: &str) -> Re
     let (request, manner, note) = if outline.dialect() == SPOKEN_BY_DEMO {
         // As of any downstream: usage that the caller did not ask for is asked for, and withheld.
         let asked_usage = outline.stream() && !outline.asks_usage() && accepted.usage == UsageMode::Always;
-        (Request::Demo(None, asked_usage), Manner::AsItIs { dialect: SPOKEN_BY_DEMO, asked_usage }, None)
+        let (edits, note) = edited(accepted, model, &Habits::default());
+        let treated = edits.map(|edits| {
+            let overrides = Overrides { model: outline.model(), edits: Some(&edits), ..Overrides::default() };
+            apply(&accepted.raw.to_vec(), &outline.splices(&overrides))
+        });
+        (Request::Demo(treated, asked_usage), Manner::AsItIs { dialect: SPOKEN_BY_DEMO, asked_usage }, note)
     } else {
-        let Translation { body, manner, note } = translation(invocation, accepted, SPOKEN_BY_DEMO, model)?;
+        let Translation { body, manner, note } =
+            translation(invocation, accepted, SPOKEN_BY_DEMO, model, &Habits::default())?;
         (Request::Demo(Some(body), false), manner, note)
     };
     Ok(Prepared { provider: DEMO.to_owned(), model: model.to_owned(), request, manner, note })
+}
+
+/// What the variant changes in a body of the caller's own dialect, and what could not be said there.
+fn edited(accepted: &Accepted, model: &str, habits: &Habits) -> (Option<Edits>, Option<String>) {
+    let Some(treatment) = &accepted.treatment else { return (None, None) };
+    // It was found to be UTF-8 when it was read.
+    let body = String::from_utf8(accepted.raw.to_vec()).unwrap_or_default();
+    let (edits, note) = treatment.edits(&body, &accepted.outline, model, habits);
+    (Some(edits), note)
 }
 
 /// A call in another dialect than its caller's.
@@ -204,6 +233,7 @@ fn translation(
     accepted: &Accepted,
     target: Dialect,
     model: &str,
+    habits: &Habits,
 ) -> Result<Translation, Error> {
     let outline = &accepted.outline;
     let caller = outline.dialect();
@@ -214,8 +244,14 @@ fn translation(
     }
     let conversation =
         accepted.conversation.get_or_init(|| conversation(accepted)).as_ref().map_err(Error::clone)?;
-    let mut losses = Losses::new(target);
-    let body = translate::encode_request(target, conversation, model, &mut losses)?;
+    let Written { body, note } = match &accepted.treatment {
+        Some(treatment) => treatment.translated(conversation, target, model, habits)?,
+        None => {
+            let mut losses = Losses::new(target);
+            let body = translate::encode_request(target, conversation, model, &mut losses)?;
+            Written { body, note: losses.note() }
+        }
+    };
     let reply = ReplyTo {
         conversation: conversation.clone(),
         id: format!("{:016x}{:016x}", invocation.started, invocation.random[1]),
@@ -224,7 +260,7 @@ fn translation(
         wants_events: accepted.events,
     };
     let manner = Manner::Translated { from: target, to: caller, reply: Rc::new(reply) };
-    Ok(Translation { body, manner, note: losses.note() })
+    Ok(Translation { body, manner, note })
 }
 
 /// The call in no dialect: of its body less what is ours, with a literal `extra_body` unfolded.

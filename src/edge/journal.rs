@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use worker::console_log;
 
+use super::exchange::FIGURES;
 use super::glue;
 use super::invocation::{Invocation, now};
 use super::settings::settings;
@@ -159,6 +160,7 @@ impl Journal {
         }
         self.record.status = status;
         self.record.latency_ms = now().saturating_sub(self.invocation.started);
+        self.measure_stream();
         let point = self.record.data_point();
         if settings(&self.invocation.env).demo {
             // Analytics Engine keeps nothing under `wrangler dev`; there, this line is all that can be seen of a record.
@@ -170,6 +172,18 @@ impl Journal {
             text.extend(blob.chars().filter(|character| *character != '\0'));
         }
         glue::write_point(&self.invocation.env, &text, &point.doubles);
+    }
+
+    /// Notes how quick a stream was that came to its end.
+    fn measure_stream(&self) {
+        let Record { outcome: Outcome::Ok, streamed: true, ttft_ms: Some(ttft), latency_ms, usage, .. } =
+            &self.record
+        else {
+            return;
+        };
+        let target = format!("{}/{}", text(&self.record.provider), text(&self.record.model));
+        let millis = latency_ms.saturating_sub(*ttft);
+        FIGURES.with_borrow_mut(|figures| figures.stream(&target, usage.output.unwrap_or_default(), millis));
     }
 
     /// A line for people.

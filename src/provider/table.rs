@@ -86,18 +86,21 @@ pub const PROVIDERS: &[Provider] = &[
     // platform.openai.com/docs/api-reference/chat/create: metadata needs store: true
     provider("openai", "OpenAI", "https://api.openai.com/v1").speaks(&[OpenAi, Responses]).metadata(),
     // openrouter.ai/docs: usage is always in the stream, include_usage has no effect; models and provider are its own;
-    // docs/api/api-reference/anthropic-messages/create-a-message: Bearer. Its Responses are a beta
+    // docs/api/api-reference/anthropic-messages/create-a-message: Bearer. Its Responses are a beta;
+    // docs/client-sdks/python/components/defaultparameters: repetition_penalty
     provider("openrouter", "OpenRouter", "https://openrouter.ai/api/v1")
         .speaks(&[OpenAi, Anthropic])
         .messages_auth(AuthStyle::Bearer)
         .always()
-        .routing(),
+        .routing()
+        .repetition(),
     // docs.perplexity.ai/docs/sonar/openai-compatibility: no version in the path; recorded: usage in every chunk
     provider("perplexity", "Perplexity", "https://api.perplexity.ai").always(),
     // docs.sambanova.ai; llama-index-llms-sambanovasystems asks for usage
     provider("sambanova", "SambaNova", "https://api.sambanova.ai/v1"),
-    // pipecat-ai/pipecat services/together, which asks for usage
-    provider("together", "Together AI", "https://api.together.xyz/v1"),
+    // pipecat-ai/pipecat services/together, which asks for usage; Portkey-AI/gateway src/providers/together-ai:
+    // repetition_penalty
+    provider("together", "Together AI", "https://api.together.xyz/v1").repetition(),
     // console.upstage.ai/api-keys
     provider("upstage", "Upstage", "https://api.upstage.ai/v1").never(),
     // developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility; @cloudflare/workers-types: stream_options
@@ -119,7 +122,8 @@ pub const PROVIDERS: &[Provider] = &[
 ];
 
 const fn provider(id: &'static str, name: &'static str, base_url: &'static str) -> Provider {
-    Provider { id, name, base_url, spoken: &[OpenAi], elsewhere: &[], habits: PLAIN }
+    let habits = Habits { takes_repetition_penalty: false, ..PLAIN };
+    Provider { id, name, base_url, spoken: &[OpenAi], elsewhere: &[], habits }
 }
 
 impl Provider {
@@ -153,6 +157,10 @@ impl Provider {
 
     const fn routing(self) -> Self {
         self.with(Habits { takes_routing: true, ..self.habits })
+    }
+
+    const fn repetition(self) -> Self {
+        self.with(Habits { takes_repetition_penalty: true, ..self.habits })
     }
 
     const fn with(self, habits: Habits) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! In scope: every spelling that people write (snake and camel case, with and without ids), and the [`Router`] that comes
 //! of it. Out of scope: keeping the last good one when this fails (`shelf`). What this version cannot do and would
-//! be wrong to ignore (parameters, prompts, ramps) is a fault, not a silence.
+//! be wrong to ignore (ramps) is a fault, not a silence.
 
 use std::rc::Rc;
 
@@ -19,6 +19,7 @@ use crate::router::variant::Arm;
 use crate::router::{
     Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, selection, variant,
 };
+use crate::treatment::Treatment;
 
 const ROUTER_FIELDS: &[&str] = &[
     "name",
@@ -66,19 +67,20 @@ fn router(reader: &mut Reader, name: &str, found: Found) -> Option<Router> {
     if let Some(found) = fields.take("name") {
         check_name(reader, name, found);
     }
-    let defaults = fields.take("defaults").map(|found| defaults(reader, found)).unwrap_or_default();
-    let policy = Policy::default().tuned(&defaults);
+    let (tuning, treatment) =
+        fields.take("defaults").map(|found| defaults(reader, found)).unwrap_or_default();
+    let policy = Policy::default().tuned(&tuning);
     let sticky_by = fields.take("sticky_by").and_then(|found| expression(reader, found));
     let usage = fields.take("usage").map_or(Some(UsageMode::Always), |found| usage_mode(reader, found));
     let weights = fields.take("weights");
     let default = fields.take("default_route").and_then(|found| {
         let id: Option<Rc<str>> = Some("default".into());
-        draft(reader, found, id)
+        draft(reader, found, id, &treatment)
     });
     let routes = fields.take("routes");
     let (choice, default) = match (fields.take("rule"), routes) {
         (Some(found), None) => {
-            let rule = rule(reader, name, &policy, found, weights)?;
+            let rule = rule(reader, name, (&policy, treatment), found, weights)?;
             let (_, default) = named(reader, name, &policy, Vec::new(), default);
             (Choice::Rule(rule), default)
         }
@@ -93,7 +95,7 @@ fn router(reader: &mut Reader, name: &str, found: Found) -> Option<Router> {
                     "`weights` belongs to a router with `rule`; routes have theirs at each variant",
                 );
             }
-            let drafts = routes.map(|found| conditional(reader, found)).unwrap_or_default();
+            let drafts = routes.map(|found| conditional(reader, found, &treatment)).unwrap_or_default();
             if drafts.is_empty() && default.is_none() && reader.is_faultless() {
                 let message =
                     "the router has no way to choose; give it `routes`, a `default_route` or a `rule`";
@@ -125,25 +127,18 @@ fn check_name(reader: &mut Reader, name: &str, found: Found) {
     }
 }
 
-/// What `defaults` says of failover; what else it may hold is refused.
-fn defaults(reader: &mut Reader, found: Found) -> Tuning {
+/// What `defaults` says: failover, parameters and prompts.
+fn defaults(reader: &mut Reader, found: Found) -> (Tuning, Rc<Treatment>) {
     let known = &["text_generation_config", "message_templates", "failover"];
-    let Some(mut fields) = reader.object(found, known) else { return Tuning::default() };
-    for field in ["text_generation_config", "message_templates"] {
-        if let Some(found) = fields.take(field) {
-            reader.fault(&found.path, UNSUPPORTED_ARM);
-        }
-    }
-    failover(reader, &mut fields)
+    let Some(mut fields) = reader.object(found, known) else { return Default::default() };
+    let treatment = variant::treatment(reader, &mut fields, &Rc::default());
+    (failover(reader, &mut fields), treatment)
 }
 
 /// The `failover` of `defaults` or of a route.
 fn failover(reader: &mut Reader, fields: &mut Fields) -> Tuning {
     fields.take("failover").and_then(|found| exchange::tuning(reader, found)).unwrap_or_default()
 }
-
-pub(super) const UNSUPPORTED_ARM: &str = "parameters and prompts of variants are not served by this version, and an experiment that left them out would \
-     compare something else; remove the field";
 
 fn usage_mode(reader: &mut Reader, found: Found) -> Option<UsageMode> {
     match reader.text(&found)? {
@@ -172,7 +167,7 @@ fn cel(reader: &mut Reader, found: Found) -> Option<Expression> {
 fn rule(
     reader: &mut Reader,
     name: &str,
-    policy: &Policy,
+    (policy, treatment): (&Policy, Rc<Treatment>),
     found: Found,
     weights: Option<Found>,
 ) -> Option<Rule> {
@@ -182,9 +177,9 @@ fn rule(
         Some(found) => expected_weights(reader, found).map(Some),
     };
     let (expression, expected) = (expression?, expected?);
-    let epoch = epoch::of_rule(&format!("{name}/{RULE_ROUTE}"), expression.source());
+    let epoch = epoch::of_rule(&format!("{name}/{RULE_ROUTE}"), expression.source(), &treatment);
     let failover = Rc::new(Failover { policy: policy.clone(), ..Failover::default() });
-    Some(Rule { expression, epoch, expected, failover })
+    Some(Rule { expression, epoch, expected, treatment, failover })
 }
 
 fn expected_weights(reader: &mut Reader, found: Found) -> Option<Vec<(String, Weight)>> {
@@ -215,7 +210,7 @@ struct Draft {
     arms: Vec<Arm>,
 }
 
-fn conditional(reader: &mut Reader, found: Found) -> Vec<(Expression, Draft)> {
+fn conditional(reader: &mut Reader, found: Found, defaults: &Rc<Treatment>) -> Vec<(Expression, Draft)> {
     let Some(items) = reader.items(found) else { return Vec::new() };
     let mut routes = Vec::new();
     for item in items {
@@ -225,13 +220,18 @@ fn conditional(reader: &mut Reader, found: Found) -> Vec<(Expression, Draft)> {
         let derived = condition.as_ref().map(|condition| ids::of_condition(condition.source()));
         let route = fields
             .required(reader, "route", "{\"variants\": […]}")
-            .and_then(|found| draft(reader, found, derived));
+            .and_then(|found| draft(reader, found, derived, defaults));
         routes.extend(condition.zip(route));
     }
     routes
 }
 
-fn draft(reader: &mut Reader, found: Found, derived: Option<Rc<str>>) -> Option<Draft> {
+fn draft(
+    reader: &mut Reader,
+    found: Found,
+    derived: Option<Rc<str>>,
+    defaults: &Rc<Treatment>,
+) -> Option<Draft> {
     let path = found.path.clone();
     let mut fields = reader.object(found, ROUTE_FIELDS)?;
     let given = fields.take("route_id").and_then(|found| ids::given(reader, found));
@@ -243,7 +243,7 @@ fn draft(reader: &mut Reader, found: Found, derived: Option<Rc<str>>) -> Option<
     let write = "[{\"variant\": {\"model_id\": \"provider/model\"}, \"weight\": 100}]";
     let arms = fields
         .required(reader, "variants", write)
-        .map(|found| variant::read_all(reader, found))
+        .map(|found| variant::read_all(reader, found, defaults))
         .unwrap_or_default();
     Some(Draft { path, given, derived: derived?, salt, tuning, arms })
 }
@@ -275,6 +275,7 @@ fn finished(router: &str, policy: &Policy, draft: Draft, taken: &mut Taken) -> R
         id: arm.id,
         model: arm.model,
         weight: arm.weight,
+        treatment: arm.treatment,
         failover: arm.selection.within(&failover),
     };
     let variants: Vec<Variant> = draft.arms.into_iter().map(variant).collect();

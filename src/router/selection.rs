@@ -7,25 +7,27 @@ use std::rc::Rc;
 
 use crate::assignment::Weight;
 use crate::document::{Found, Reader};
+use crate::exchange::order::{self, Preference};
 use crate::exchange::plan::{Failover, MOST_TARGETS, is_ignored};
 use crate::exchange::policy::Policy;
 use crate::router::variant::{self, Arm};
 
 /// A variant's own fallbacks.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(super) struct Selection {
     models: Vec<Rc<str>>,
     ignore: Vec<Rc<str>>,
+    preference: Preference,
 }
 
 impl Selection {
     /// Joins what the route says; variants without a selection share the route's.
     pub(super) fn within(self, route: &Rc<Failover>) -> Rc<Failover> {
-        let Selection { models, ignore } = self;
-        if models.is_empty() && ignore.is_empty() {
+        if self == Selection::default() {
             return route.clone();
         }
-        Rc::new(Failover { models, ignore, ..Failover::clone(route) })
+        let Selection { models, ignore, preference } = self;
+        Rc::new(Failover { models, ignore, preference, ..Failover::clone(route) })
     }
 }
 
@@ -50,15 +52,15 @@ pub(super) fn read(reader: &mut Reader, found: Found, model: Option<&str>) -> Se
     let Some(mut fields) = reader.object(found, &["models", "ignore", "sort", "provider"]) else {
         return Selection::default();
     };
-    for field in ["sort", "provider"] {
-        if let Some(found) = fields.take(field) {
-            reader.warn(found.path, "is not served by this version; `models` are tried in the order written");
-        }
-    }
+    let preference = Preference {
+        providers: fields.take("provider").map(|found| order::providers(reader, found)).unwrap_or_default(),
+        sort: fields.take("sort").map(|found| order::sort(reader, found)).unwrap_or_default(),
+    };
     let models = fields.take("models").map(|found| texts(reader, found, variant::check_model));
     let ignore_path = fields.at("ignore");
     let ignore = fields.take("ignore").map(|found| texts(reader, found, check_ignored));
-    let selection = Selection { models: models.unwrap_or_default(), ignore: ignore.unwrap_or_default() };
+    let selection =
+        Selection { models: models.unwrap_or_default(), ignore: ignore.unwrap_or_default(), preference };
     if model.is_some_and(|model| is_ignored(model, selection.ignore.iter().map(|entry| &**entry))) {
         reader.warn(ignore_path, "takes in the variant's own model, which is therefore never called");
     }

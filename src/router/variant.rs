@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use crate::assignment::Weight;
-use crate::document::{Found, Json, Reader};
-use crate::router::document::UNSUPPORTED_ARM;
+use crate::document::{Fields, Found, Json, Reader};
+use crate::provider::builtin;
 use crate::router::ids::Taken;
 use crate::router::selection::{self, Selection};
-use crate::router::{PREFIXES, ids};
+use crate::router::{PREFIXES, ids, parameters, templates};
+use crate::treatment::Treatment;
 
 const FIELDS: &[&str] = &[
     "variant_id",
@@ -25,6 +26,7 @@ pub(super) struct Arm {
     pub(super) model: Rc<str>,
     pub(super) weight: Weight,
     pub(super) selection: Selection,
+    pub(super) treatment: Rc<Treatment>,
 }
 
 /// What is known of a variant before ids that depend on the others.
@@ -40,10 +42,11 @@ struct Described {
     given: Option<Rc<str>>,
     model: Option<Rc<str>>,
     selection: Selection,
+    treatment: Rc<Treatment>,
 }
 
 /// Reads the list of a route's variants. Where there is a fault, what comes back is not complete.
-pub(super) fn read_all(reader: &mut Reader, found: Found) -> Vec<Arm> {
+pub(super) fn read_all(reader: &mut Reader, found: Found, defaults: &Rc<Treatment>) -> Vec<Arm> {
     let path = found.path.clone();
     let Some(items) = reader.items(found) else { return Vec::new() };
     if items.len() == 0 {
@@ -58,7 +61,7 @@ pub(super) fn read_all(reader: &mut Reader, found: Found) -> Vec<Arm> {
             .and_then(|found| weight(reader, found));
         let described = fields
             .required(reader, "variant", "{\"model_id\": \"provider/model\"}")
-            .and_then(|found| described(reader, found))
+            .and_then(|found| described(reader, found, defaults))
             .unwrap_or_default();
         parts.push(Part { path: fields.at("variant"), share, described });
     }
@@ -69,29 +72,58 @@ pub(super) fn read_all(reader: &mut Reader, found: Found) -> Vec<Arm> {
     let mut taken = Taken::given(reader, given);
     parts
         .into_iter()
-        .filter_map(|Part { share, described: Described { given, model, selection }, .. }| {
+        .filter_map(|Part { share, described, .. }| {
+            let Described { given, model, selection, treatment } = described;
             let model = model?;
             let id = given.unwrap_or_else(|| taken.fresh(&model));
-            Some(Arm { id, model, weight: share?, selection })
+            Some(Arm { id, model, weight: share?, selection, treatment })
         })
         .collect()
 }
 
-fn described(reader: &mut Reader, found: Found) -> Option<Described> {
+fn described(reader: &mut Reader, found: Found, defaults: &Rc<Treatment>) -> Option<Described> {
     let mut fields = reader.object(found, FIELDS)?;
     let given = fields.take("variant_id").and_then(|found| ids::given(reader, found));
-    for field in ["text_generation_config", "message_templates"] {
-        if let Some(found) = fields.take(field) {
-            reader.fault(found.path, UNSUPPORTED_ARM);
-        }
-    }
+    let path = fields.at("text_generation_config");
+    let treatment = treatment(reader, &mut fields, defaults);
     let selection = fields.take("model_selection");
     let write = "\"provider/model\", such as \"openai/gpt-5\"";
     let model = fields
         .required(reader, "model_id", write)
         .and_then(|found| own_model(reader, &found, given.is_none()));
     let selection = selection.map(|found| selection::read(reader, found, model.as_deref()));
-    Some(Described { given, model, selection: selection.unwrap_or_default() })
+    if let Some(model) = &model {
+        warn_of_losses(reader, &path, model, &treatment);
+    }
+    Some(Described { given, model, selection: selection.unwrap_or_default(), treatment })
+}
+
+/// Parameters and prompts of a variant, or of `defaults`; each replaces the default whole.
+pub(super) fn treatment(reader: &mut Reader, fields: &mut Fields, defaults: &Rc<Treatment>) -> Rc<Treatment> {
+    let parameters = fields.take("text_generation_config").map(|found| parameters::read(reader, found));
+    let prompts = fields.take("message_templates").map(|found| templates::read(reader, found));
+    if parameters.is_none() && prompts.is_none() {
+        return defaults.clone();
+    }
+    Rc::new(Treatment {
+        parameters: parameters.unwrap_or_else(|| defaults.parameters.clone()),
+        prompts: prompts.unwrap_or_else(|| defaults.prompts.clone()),
+    })
+}
+
+/// What the provider of a model takes in none of its dialects is left out of every call. A downstream of the operator's own may
+/// have the name, so it is a warning.
+fn warn_of_losses(reader: &mut Reader, path: &str, model: &str, treatment: &Treatment) {
+    if treatment.is_plain() {
+        return;
+    }
+    let Some((id, name)) = model.split_once('/') else { return };
+    let Some(provider) = builtin(id) else { return };
+    let lost = treatment.lost_to(provider.spoken, name, &provider.habits);
+    if !lost.is_empty() {
+        let message = format!("'{model}' takes no {}; it is called without", lost.join(", "));
+        reader.warn(path, message);
+    }
 }
 
 /// The model that a variant is about, and its id where it has no other.

@@ -13,7 +13,7 @@ use turnout::endpoint::Ask;
 
 /// What most cases send on to: another model, and nothing else asked for.
 const TO_M: Overrides<'static> =
-    Overrides { model: "m", ask_usage: false, forward_metadata: false, forward_routing: false };
+    Overrides { model: "m", ask_usage: false, forward_metadata: false, forward_routing: false, edits: None };
 
 fn parse(body: &str) -> Call {
     parse_as(Dialect::OpenAi, body)

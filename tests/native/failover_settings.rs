@@ -407,9 +407,27 @@ fn what_is_odd_in_a_selection_is_named() {
         r#"{"sort": ["price"], "provider": {"order": []}, "model": 1}"#,
         &["fault .model: is no field here; did you mean `models`?"],
     );
+    faults(r#"{"sort": ["price", "SORT_METRIC_LATENCY"], "provider": {"order": ["x", "y/a"], "only": ["x"]}}"#, &[
+        "warning .provider.only: is no field here, and is ignored",
+    ]);
+    faults(r#"{"sort": ["intelligence"]}"#, &["warning .sort[0]: is no metric that is measured here"]);
     faults(
-        r#"{"sort": ["price"], "provider": {"order": []}}"#,
-        &["warning .sort: is not served by this version", "warning .provider: is not served by this version"],
+        r#"{"sort": 7, "provider": {"order": ["", "a b", 7]}}"#,
+        &[
+            "fault .provider.order[0]: must be a provider",
+            "fault .provider.order[1]: must be a provider",
+            "fault .provider.order[2]: must be a string, not a number",
+            "fault .sort: must be an array of metrics, such as [\"price\", \"latency\"], not a number",
+        ],
+    );
+    faults(
+        r#"{"sort": [{"direction": "up"}, {"metric": "price", "direction": "up"}, {"metric": 7}, 7]}"#,
+        &[
+            "fault .sort[0].metric: is missing",
+            "fault .sort[1].direction: is no direction; write \"ascending\" or \"descending\"",
+            "fault .sort[2].metric: must be a string, not a number",
+            "fault .sort[3]: must be an object, not a number",
+        ],
     );
 }
 
@@ -424,6 +442,8 @@ fn failover_is_no_part_of_what_is_compared() {
     let tuned = r#"{"across_variants": true, "attempts": 2, "on": []}"#;
     assert_eq!(plain, epochs(&router(tuned, "{}", "")));
     assert_eq!(plain, epochs(&router("{}", tuned, r#", "model_selection": {"models": ["y/a"]}"#)));
+    let preferring = r#", "model_selection": {"sort": ["price"], "provider": {"order": ["y"]}}"#;
+    assert_eq!(plain, epochs(&router("{}", "{}", preferring)));
 }
 
 #[test]

@@ -38,5 +38,6 @@ mod router;
 mod shelf;
 mod sse;
 mod translate;
+mod treatment;
 mod usage;
 mod verdict;

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use turnout::exchange::plan::{Asked, Failover, MOST_TARGETS, holders, plan};
+use turnout::exchange::figures::Figures;
+use turnout::exchange::order::{Criterion, Metric, Preference};
+use turnout::exchange::plan::{Asked, Failover, MOST_TARGETS, holders, plan, planned};
 
 /// A failover of models, ignored and others, separated by spaces.
 fn failover(models: &str, ignore: &str, others: &str) -> Failover {
@@ -133,4 +135,101 @@ proptest! {
         }
         prop_assert_eq!(targets.iter().map(|target| &**target).collect::<Vec<_>>(), expected);
     }
+}
+
+/// A preference: providers, then what to sort by (`-` before it: the largest first), separated by spaces.
+fn preference(providers: &str, sort: &str) -> Preference {
+    let criterion = |word: &str| {
+        let metric = match word.trim_start_matches('-') {
+            "price" => Metric::Price,
+            "latency" => Metric::Latency,
+            "throughput" => Metric::Throughput,
+            other => Metric::Other(other.to_owned()),
+        };
+        Criterion { metric, descending: word.starts_with('-') }
+    };
+    Preference {
+        providers: providers.split_whitespace().map(str::to_owned).collect(),
+        sort: sort.split_whitespace().map(criterion).collect(),
+    }
+}
+
+/// Figures by metric: price is in the name of the model (`a/1` costs 1, `a/x` is not known), latency its negative.
+fn figures(metric: &Metric, target: &str) -> Option<f64> {
+    let figure: f64 = target.split_once('/')?.1.parse().ok()?;
+    match metric {
+        Metric::Price => Some(figure),
+        Metric::Latency => Some(-figure),
+        Metric::Throughput | Metric::Other(_) => None,
+    }
+}
+
+#[test]
+fn what_is_preferred_is_tried_first_and_the_rest_keeps_its_order() {
+    let check = |model: Option<&str>, variants: Preference, requests: Preference, expected: &str, notes: &[&str]| {
+        let failover = Failover { preference: variants, ..failover("b/1 a/2 c/x", "", "d/0") };
+        let asked = Asked { preference: requests, ..asked("b/9 e/5", "") };
+        let plan = planned(model.map(Rc::from).as_ref(), &failover, &asked, &figures);
+        assert_eq!(plan.targets.join(" "), expected);
+        assert_eq!(plan.notes, notes);
+    };
+    let none = Preference::default;
+    let model = Some("a/3");
+    check(model, none(), none(), "a/3 b/1 a/2 c/x b/9 e/5 d/0", &[]);
+    check(model, preference("b", ""), none(), "b/1 b/9 a/3 a/2 c/x e/5 d/0", &[]);
+    check(model, preference("e B", ""), none(), "e/5 b/1 b/9 a/3 a/2 c/x d/0", &[]);
+    check(model, preference("a/2", ""), none(), "a/2 a/3 b/1 c/x b/9 e/5 d/0", &[]);
+    // What is not known comes last, whichever way.
+    check(model, preference("", "price"), none(), "b/1 a/2 a/3 e/5 b/9 c/x d/0", &[]);
+    check(model, preference("", "-price"), none(), "b/9 e/5 a/3 a/2 b/1 c/x d/0", &[]);
+    check(model, preference("", "latency"), none(), "b/9 e/5 a/3 a/2 b/1 c/x d/0", &[]);
+    // Providers first, each of them sorted.
+    check(model, preference("b", "price"), none(), "b/1 b/9 a/2 a/3 e/5 c/x d/0", &[]);
+    // The request's, each in place of the variant's.
+    check(model, preference("b", "price"), preference("c", ""), "c/x b/1 a/2 a/3 e/5 b/9 d/0", &[]);
+    check(model, preference("b", "price"), preference("", "-price"), "b/9 b/1 e/5 a/3 a/2 c/x d/0", &[]);
+    // What nothing is known of.
+    let unknown = "not sorted by throughput, of which nothing is known yet";
+    check(model, preference("", "throughput"), none(), "a/3 b/1 a/2 c/x b/9 e/5 d/0", &[unknown]);
+    check(model, preference("", "throughput price"), none(), "b/1 a/2 a/3 e/5 b/9 c/x d/0", &[unknown]);
+    check(model, preference("", "wit"), none(), "a/3 b/1 a/2 c/x b/9 e/5 d/0", &["not sorted by wit, of which nothing is known yet"]);
+}
+
+#[test]
+fn without_a_model_the_requests_are_all() {
+    let asked = Asked { preference: preference("b", "-price"), ..asked("a/1 b/1 c/1 b/2", "c") };
+    let plan = planned(None, &Failover::default(), &asked, &figures);
+    assert_eq!(plan.targets.join(" "), "b/2 b/1 a/1");
+    assert_eq!(planned(None, &Failover::default(), &Asked::default(), &figures).targets.len(), 0);
+}
+
+#[test]
+fn one_model_is_not_sorted_and_nothing_is_noted() {
+    let failover = Failover { preference: preference("", "wit"), ..failover("", "", "") };
+    assert_eq!(planned(Some(&Rc::from("a/1")), &failover, &Asked::default(), &figures).notes, Vec::<String>::new());
+}
+
+#[test]
+fn figures_follow_what_is_measured() {
+    let mut figures = Figures::default();
+    assert_eq!(figures.measure(&Metric::Latency, "a/1"), None);
+    figures.first_token("a/1", 100);
+    assert_eq!(figures.measure(&Metric::Latency, "a/1"), Some(100.0));
+    figures.first_token("a/1", 200);
+    assert_eq!(figures.measure(&Metric::Latency, "a/1"), Some(120.0));
+    assert_eq!(figures.measure(&Metric::Throughput, "a/1"), None);
+    figures.stream("a/1", 50, 2_000);
+    assert_eq!(figures.measure(&Metric::Throughput, "a/1"), Some(25.0));
+    // What cannot be divided says nothing.
+    figures.stream("a/1", 50, 0);
+    figures.stream("a/1", 0, 10);
+    assert_eq!(figures.measure(&Metric::Throughput, "a/1"), Some(25.0));
+    assert_eq!(figures.measure(&Metric::Price, "a/1"), None);
+    assert_eq!(figures.measure(&Metric::Latency, "a/2"), None);
+    // They do not grow without end.
+    for model in 0..1_024 {
+        figures.first_token(&format!("b/{model}"), 1);
+    }
+    assert_eq!(figures.measure(&Metric::Latency, "a/1"), None);
+    assert_eq!(figures.measure(&Metric::Latency, "b/1023"), Some(1.0));
 }

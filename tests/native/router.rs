@@ -277,8 +277,6 @@ fn what_is_no_document_is_told_apart() {
 
 #[test]
 fn what_this_version_does_not_serve_is_refused_and_not_left_out() {
-    let prompt = of_variants(&["x/a@100"]).replace(r#""model_id""#, r#""message_templates": [], "model_id""#);
-    faults(&prompt, &["default_route.variants[0].variant.message_templates: parameters and prompts"]);
     let ramp = of_variants(&["x/a@100"]).replace(r#""variants""#, r#""ramp": {}, "variants""#);
     faults(&ramp, &["default_route.ramp: ramps are not served"]);
 }

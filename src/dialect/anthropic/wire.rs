@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::places::PLACES;
 use super::{Decoder, Encoder, error, loss, reading};
 use crate::call::field::Field;
 use crate::call::messages;
@@ -68,6 +69,7 @@ pub(crate) static WIRE: Wire = Wire {
         meant: &[(VERSION, VERSION_MEANT)],
         auth: |habits| habits.messages_auth,
     },
+    places: PLACES,
     stream: Stream {
         marks: &["\"usage\"", "\"error\"", "\"stop_reason\"", "\"message_stop\""],
         read_event: |name, data, _| reading::read_event(name, data),

@@ -105,12 +105,17 @@ fn write_sampling(
             body.insert(name.into(), Value::Number(value));
         }
     }
-    if sampling.stop.iter().any(|text| text.trim().is_empty()) {
-        let message = "`stop`: a downstream that speaks `anthropic` does not stop at white space alone; leave that out, or name another model.";
-        return Err(Error::invalid("stop", message));
+    let (blank, stop): (Vec<_>, Vec<_>) = sampling.stop.iter().partition(|text| text.trim().is_empty());
+    if !blank.is_empty() {
+        if !losses.forgives(Feature::StopSequences) {
+            let message = "`stop`: a downstream that speaks `anthropic` does not stop at white space alone; leave that out, or name another model.";
+            return Err(Error::invalid("stop", message));
+        }
+        losses.meet(Feature::StopSequences, "stop")?;
     }
-    if !sampling.stop.is_empty() {
-        body.insert("stop_sequences".into(), sampling.stop.clone().into());
+    if !stop.is_empty() {
+        let stop: Vec<Value> = stop.into_iter().map(|text| text.as_str().into()).collect();
+        body.insert("stop_sequences".into(), stop.into());
     }
     Ok(())
 }

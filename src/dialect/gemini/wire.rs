@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::places::PLACES;
 use super::{Decoder, Encoder, error, loss, path, reading, said};
 use crate::call::field::Field;
 use crate::dialect::Dialect;
@@ -59,6 +60,7 @@ pub(crate) static WIRE: Wire = Wire {
         meant: &[],
         auth: |_| AuthStyle::XGoogApiKey,
     },
+    places: PLACES,
     stream: Stream {
         marks: &["\"usageMetadata\"", "\"error\"", "\"finishReason\"", "\"blockReason\""],
         read_event: |_, data, _| reading::read(data),

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::places::PLACES;
 use super::{Decoder, Encoder, error, loss, reading, said};
 use crate::call::field::Field;
 use crate::call::messages;
@@ -63,6 +64,7 @@ pub(crate) static WIRE: Wire = Wire {
         meant: &[],
         auth: |habits| habits.auth,
     },
+    places: PLACES,
     stream: Stream {
         marks: &[
             "\"usage\"",

@@ -235,6 +235,7 @@ fn overrides() -> impl Strategy<Value = Overrides<'static>> {
             ask_usage,
             forward_metadata,
             forward_routing,
+            edits: None,
         },
     )
 }

@@ -17,6 +17,9 @@ use chance::{Chance, Dice};
 use text::Length;
 use wire::{Delta, Finish, Head, Tokens};
 
+/// What they speak.
+pub const DIALECT: Dialect = Dialect::OpenAi;
+
 /// A demo model, and what is to be expected of it.
 #[derive(Debug)]
 pub struct DemoModel {
@@ -282,7 +285,7 @@ fn unknown_model(named: &str) -> Error {
 }
 
 fn refusal(error: &Error) -> Answer {
-    let body = error.body(Dialect::OpenAi);
+    let body = error.body(DIALECT);
     Answer::Whole { status: error.kind.status(), retry_after: None, body, after_ms: 0 }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In scope: their names, which is nearest to which, and translation: every dialect decodes into [`conversation`] and
 //! [`answer`], and encodes from them. A fifth is a folder and a line in the table below: whatever the rest of the worker has to
-//! know of a dialect it asks [`Dialect::wire`].
+//! know of a dialect it asks `Dialect::wire`.
 //! Out of scope: calls whose caller and downstream speak the same dialect. Their bytes are spliced and never come here (law 1).
 
 pub mod answer;
@@ -16,6 +16,8 @@ pub mod anthropic;
 pub mod gemini;
 pub mod openai;
 pub mod responses;
+
+use serde_json::Value;
 
 use self::conversation::Conversation;
 use self::wire::Wire;
@@ -62,6 +64,17 @@ impl Dialect {
     /// The name in documents, records and CEL (`request.dialect`).
     pub fn as_str(self) -> &'static str {
         self.wire().name
+    }
+
+    /// A list of routers and models by their ids, as its clients read it.
+    pub fn list_of(self, ids: &[String]) -> Value {
+        let models = &self.wire().models;
+        (models.list)(ids, ids.iter().map(|id| (models.one)(id)).collect())
+    }
+
+    /// One of them.
+    pub fn model_of(self, id: &str) -> Value {
+        (self.wire().models.one)(id)
     }
 
     /// The dialect of that name.

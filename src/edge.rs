@@ -29,7 +29,7 @@ use invocation::Invocation;
 async fn fetch(request: Request, env: Env, ctx: Context) -> worker::Result<Response> {
     let invocation = Rc::new(Invocation::new(request, env, ctx));
     let endpoint = Endpoint::parse(&invocation.method, &invocation.path, &invocation.query)
-        .map(|endpoint| endpoint.for_version(invocation.header("anthropic-version")));
+        .map(|endpoint| endpoint.for_client(|name| invocation.header(name)));
     let answer = match endpoint {
         Ok(Endpoint::Call(ask)) => Ok(call::call(&invocation, &ask).await),
         Ok(Endpoint::Models(dialect)) => models::list(&invocation, dialect).await,

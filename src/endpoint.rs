@@ -1,6 +1,6 @@
 //! Method, path and query to what is asked for, and in which dialect.
 //!
-//! In scope: the paths there are, what of a call stands in its URL (Gemini's), and what to say to a client whose base URL is
+//! In scope: which dialect's a path is, where which paths there are stands in the dialects' folders, and what to say to a client whose base URL is
 //! off by a `/v1`. Out of scope: `OPTIONS`, the body (`call`), and who may ask (`auth`).
 
 mod hint;
@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::api;
 use crate::dialect::Dialect;
+use crate::dialect::wire::Paths;
 use crate::error::{Error, ErrorKind};
 
 /// What a request asks for.
@@ -59,32 +60,24 @@ impl Ask {
     }
 }
 
-const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
-const MESSAGES: &str = "/v1/messages";
-const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
-const RESPONSES: &str = "/v1/responses";
-const MODELS: &str = "/v1/models";
-const GEMINI: &str = "/v1beta/";
-const GEMINI_MODELS: &str = "/v1beta/models";
 const HEALTH: &str = "/healthz";
 
-/// The paths there are, each with its methods, as they are told to a caller.
-const KNOWN: [(&str, &str); 11] = [
-    ("POST", CHAT_COMPLETIONS),
-    ("POST", MESSAGES),
-    ("POST", COUNT_TOKENS),
-    ("POST", RESPONSES),
-    ("POST", "/v1beta/models/{model}:generateContent"),
-    ("POST", "/v1beta/models/{model}:streamGenerateContent"),
-    ("GET", MODELS),
-    ("GET", "/v1/models/{id}"),
-    ("GET", GEMINI_MODELS),
-    ("GET", "/v1beta/models/{id}"),
-    ("GET or HEAD", HEALTH),
-];
+/// The paths of model calls and lists, each with its methods, as they are told to a caller.
+fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let all = |pick: fn(&Paths) -> &'static [&'static str]| {
+        Dialect::ALL.into_iter().flat_map(move |dialect| pick(&dialect.wire().paths))
+    };
+    let calls = all(|paths| paths.calls).map(|path| ("POST", *path));
+    let lists = all(|paths| paths.lists).map(|path| ("GET", *path));
+    calls.chain(lists).chain([("GET or HEAD", HEALTH)])
+}
 
 /// What stands at a path, and the methods that it takes.
-type Found = (Endpoint, &'static [&'static str]);
+pub(crate) type Found = (Endpoint, &'static [&'static str]);
+
+/// The methods of a model call, and of a list.
+pub(crate) const POST: &[&str] = &["POST"];
+pub(crate) const GET: &[&str] = &["GET"];
 
 impl Endpoint {
     /// What `method` on `path` asks for; path and query are as they stand in the URL, percent-encoded, the query without its
@@ -109,33 +102,28 @@ impl Endpoint {
     /// The dialect that a client speaks which asks for `path`, as far as one can tell by it: also of an unknown path, for
     /// its client wants to read the error. OpenAI's for want of another.
     pub fn dialect_of(path: &str) -> Dialect {
-        let has = |wanted: &[&str]| path.split('/').any(|segment| wanted.contains(&segment));
-        if path.ends_with("/chat/completions")
-            || has(&["models"]) && !has(&["v1beta"]) && !names_a_method(path)
-        {
-            Dialect::OpenAi
-        } else if has(&["v1beta"]) || names_a_method(path) {
-            Dialect::Gemini
-        } else if has(&["messages"]) {
-            Dialect::Anthropic
-        } else if has(&["responses"]) {
-            Dialect::Responses
-        } else {
-            Dialect::OpenAi
-        }
+        let [first, others @ ..] = Dialect::ALL;
+        let likeness = |dialect: Dialect| (dialect.wire().paths.likeness)(path);
+        let likelier = |best, other| if likeness(other) > likeness(best) { other } else { best };
+        others.into_iter().fold(first, likelier)
     }
 
-    /// For the client that sent this header `anthropic-version`: Anthropic's clients ask for `/v1/models` too, and read
-    /// another shape.
+    /// What of a query may hold the caller's key: all of it, of a path whose dialect's clients send it so, else nothing.
+    pub fn query_with_key<'q>(path: &str, query: &'q str) -> &'q str {
+        if Endpoint::dialect_of(path).wire().paths.key_in_query { query } else { "" }
+    }
+
+    /// For a client that is known by a header: Anthropic's clients ask for `/v1/models` too, with `anthropic-version`, and read
+    /// another shape. The path's own dialect is not asked.
     #[must_use]
-    pub fn for_version(self, anthropic_version: Option<&str>) -> Endpoint {
+    pub fn for_client<'h>(self, header: impl Fn(&str) -> Option<&'h str>) -> Endpoint {
+        let is_shared = |dialect: Dialect| dialect.wire().paths.shares_list;
+        let sent =
+            |dialect: &Dialect| dialect.wire().paths.known_by.is_some_and(|name| header(name).is_some());
+        let client = || Dialect::ALL.into_iter().find(sent);
         match self {
-            Endpoint::Models(Dialect::OpenAi) if anthropic_version.is_some() => {
-                Endpoint::Models(Dialect::Anthropic)
-            }
-            Endpoint::Model(Dialect::OpenAi, id) if anthropic_version.is_some() => {
-                Endpoint::Model(Dialect::Anthropic, id)
-            }
+            Endpoint::Models(list) if is_shared(list) => Endpoint::Models(client().unwrap_or(list)),
+            Endpoint::Model(list, id) if is_shared(list) => Endpoint::Model(client().unwrap_or(list), id),
             endpoint => endpoint,
         }
     }
@@ -149,87 +137,40 @@ pub(crate) fn parameter<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> 
 }
 
 fn at(path: &str, query: &str) -> Result<Option<Found>, Error> {
-    let call = |dialect| (Endpoint::Call(Ask::of(dialect)), &["POST"] as &[_]);
-    Ok(Some(match path.strip_suffix('/').unwrap_or(path) {
-        CHAT_COMPLETIONS => call(Dialect::OpenAi),
-        MESSAGES => call(Dialect::Anthropic),
-        COUNT_TOKENS => {
-            let operation = Operation::CountTokens;
-            let ask = Ask { operation, stream: Some(false), ..Ask::of(Dialect::Anthropic) };
-            (Endpoint::Call(ask), &["POST"])
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if path == HEALTH {
+        return Ok(Some((Endpoint::Health, &["GET", "HEAD"])));
+    }
+    for dialect in Dialect::ALL {
+        let found = (dialect.wire().paths.at)(path, query)?;
+        if found.is_some() {
+            return Ok(found);
         }
-        RESPONSES => call(Dialect::Responses),
-        MODELS => (Endpoint::Models(Dialect::OpenAi), &["GET"]),
-        GEMINI_MODELS => (Endpoint::Models(Dialect::Gemini), &["GET"]),
-        HEALTH => (Endpoint::Health, &["GET", "HEAD"]),
-        other => match (id_after(MODELS, other), other.strip_prefix(GEMINI)) {
-            // The base URL is another dialect's.
-            (Some(id), _) if names_a_method(id) => return Ok(None),
-            (Some(id), _) => (Endpoint::Model(Dialect::OpenAi, decoded(id)?), &["GET"]),
-            (None, Some(resource)) => return gemini(resource, query),
-            (None, None) => return Ok(None),
-        },
-    }))
-}
-
-/// What stands at a resource of Gemini's: `models/{model}:{method}`, or `{provider}/{model}:{method}`, as some clients have it
-/// of a model whose name holds a slash.
-fn gemini(resource: &str, query: &str) -> Result<Option<Found>, Error> {
-    let resource = decoded(resource)?;
-    let Some((model, stream)) = generating(&resource) else {
-        let id = resource.strip_prefix("models/").filter(|id| !id.is_empty() && !names_a_method(id));
-        return Ok(id.map(|id| (Endpoint::Model(Dialect::Gemini, bare(id).to_owned()), &["GET"] as &[_])));
-    };
-    let model = bare(model);
-    // A version in it is the base URL's second.
-    if model.is_empty() || model.starts_with("v1beta/") || model.starts_with("v1/") {
-        return Ok(None);
     }
-    let events = ["alt", "$alt"].iter().any(|name| parameter(query, name).as_deref() == Some("sse"));
-    let (model, stream) = (Some(model.to_owned()), Some(stream));
-    Ok(Some((Endpoint::Call(Ask { model, stream, events, ..Ask::of(Dialect::Gemini) }), &["POST"])))
+    Ok(None)
 }
 
-/// A resource less its method, and whether that streams. The model's own name may hold a colon.
-fn generating(resource: &str) -> Option<(&str, bool)> {
-    let (model, method) = resource.rsplit_once(':').filter(|(model, _)| model.contains('/'))?;
-    match method {
-        "generateContent" => Some((model, false)),
-        "streamGenerateContent" => Some((model, true)),
-        _ => None,
-    }
+/// A model call at one of `calls`, where all that there is to say stands in the body.
+pub(crate) fn call_at(dialect: Dialect, path: &str) -> Option<Found> {
+    let is_call = dialect.wire().paths.calls.contains(&path);
+    is_call.then(|| (Endpoint::Call(Ask::of(dialect)), POST))
 }
 
-/// Methods of Gemini's models that are served.
-const SERVED: [&str; 2] = ["generateContent", "streamGenerateContent"];
-
-/// And those that clients may ask for in vain.
-const UNSERVED: [&str; 6] = [
-    "countTokens",
-    "embedContent",
-    "batchEmbedContents",
-    "batchGenerateContent",
-    "predict",
-    "predictLongRunning",
-];
-
-/// Whether a path ends in a method of Gemini's. A colon alone does not tell: `llama3:8b` is a model.
-fn names_a_method(path: &str) -> bool {
-    let method = path.rsplit_once(':').map(|(_, method)| method);
-    method.is_some_and(|method| SERVED.contains(&method) || UNSERVED.contains(&method))
+/// Whether a path ends in a method of a model (`{model}:{method}`), served or not. A colon alone does not tell: `llama3:8b` is
+/// a model.
+pub(crate) fn names_a_method(path: &str) -> bool {
+    let Some((_, method)) = path.rsplit_once(':') else { return false };
+    let mut all = Dialect::ALL.into_iter().map(|dialect| &dialect.wire().paths.methods);
+    all.any(|methods| methods.served.contains(&method) || methods.unserved.contains(&method))
 }
 
-/// A model without the name of its collection, which clients put before it once or, of a model copied from a list, twice.
-fn bare(model: &str) -> &str {
-    let model = model.strip_prefix("models/").unwrap_or(model);
-    model.strip_prefix("models/").unwrap_or(model)
-}
-
-fn id_after<'a>(collection: &str, path: &'a str) -> Option<&'a str> {
+/// What comes after a collection and a slash.
+pub(crate) fn id_after<'a>(collection: &str, path: &'a str) -> Option<&'a str> {
     path.strip_prefix(collection)?.strip_prefix('/').filter(|id| !id.is_empty())
 }
 
-fn decoded(encoded: &str) -> Result<String, Error> {
+/// A part of a path, percent-decoded.
+pub(crate) fn decoded(encoded: &str) -> Result<String, Error> {
     let decoded = percent_decode_str(encoded).decode_utf8().map_err(|_| {
         Error::invalid("model", "The model in the path is not UTF-8 once it is percent-decoded.")
     })?;

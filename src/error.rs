@@ -76,12 +76,20 @@ pub struct Error {
 impl Error {
     /// An error about no field in particular.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error { kind, message: message.into(), param: None, faults: Vec::new() }
+        Error::of(kind, message.into(), None)
+    }
+
+    /// Apart from the hundreds of places that make one, and never inlined there: an error is rare, and the worker has a size
+    /// to keep to.
+    #[cold]
+    #[inline(never)]
+    fn of(kind: ErrorKind, message: String, param: Option<String>) -> Self {
+        Error { kind, message, param, faults: Vec::new() }
     }
 
     /// A fault in the caller's body, at `param`.
     pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Error { param: Some(param.into()), ..Error::new(ErrorKind::InvalidRequest, message) }
+        Error::of(ErrorKind::InvalidRequest, message.into(), Some(param.into()))
     }
 
     /// A document that was sent does not validate. The first fault is the message, all of them are listed.

@@ -15,11 +15,16 @@ use crate::error::{Error, ErrorKind};
 use crate::gateway::{Credential, Downstream, Target};
 use crate::provider::StreamUsage;
 
-/// Headers of the caller that may go on, each where [`forwarded_in`] has it.
+/// Headers of a request that some dialect needs to be read: those that go on where [`forwarded_in`] has them, and those by
+/// which its clients are known.
 pub fn forwarded() -> Vec<&'static str> {
-    let mut all: Vec<_> = Dialect::ALL.into_iter().flat_map(forwarded_in).copied().collect();
-    all.sort_unstable();
-    all.dedup();
+    let known_by = Dialect::ALL.into_iter().filter_map(|dialect| dialect.wire().paths.known_by);
+    let mut all = Vec::new();
+    for name in Dialect::ALL.into_iter().flat_map(forwarded_in).copied().chain(known_by) {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
     all
 }
 

@@ -1,6 +1,7 @@
 //! Token counts, in every spelling that providers use.
 //!
-//! In scope: what a body or an event of each dialect says of its tokens, brought to one meaning.
+//! In scope: what is counted, in one meaning, and how OpenAI and those who follow it spell it. The other dialects' spellings
+//! are in their folders.
 //! Out of scope: which event says it (`relay`), what tokens cost.
 //! Loose on what comes in: a count that is negative, a fraction or no number is one that was not said.
 
@@ -9,7 +10,8 @@ mod members;
 
 use serde_json::value::RawValue;
 
-use self::counts::{AnthropicCounts, GeminiCounts, OpenAiCounts};
+use self::counts::OpenAiCounts;
+pub(crate) use self::counts::count;
 pub(crate) use self::members::{elements_of, members, members_of};
 
 /// Tokens of one call. `None` is "not said", never 0 (law 5).
@@ -56,23 +58,13 @@ impl Usage {
         OpenAiCounts::of_chat(usage).usage().said()
     }
 
-    /// What a `usage` object of Anthropic Messages says.
-    pub(crate) fn from_anthropic_usage(usage: &RawValue) -> Option<Usage> {
-        AnthropicCounts::of(usage).usage().said()
-    }
-
     /// What a `usage` object of Responses says.
     pub(crate) fn from_responses_usage(usage: &RawValue) -> Option<Usage> {
         OpenAiCounts::of_responses(usage).usage().said()
     }
 
-    /// What Gemini's `usageMetadata` says.
-    pub(crate) fn from_gemini_usage(usage: &RawValue) -> Option<Usage> {
-        GeminiCounts::of(usage).usage().said()
-    }
-
     /// Itself, unless it says nothing.
-    fn said(self) -> Option<Usage> {
+    pub(crate) fn said(self) -> Option<Usage> {
         (self != Usage::default()).then_some(self)
     }
 

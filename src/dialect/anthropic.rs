@@ -7,6 +7,7 @@
 //! Structured output is `output_config.format` and needs no beta header; `output_format`, its older name, is read too.
 
 mod answer;
+mod counts;
 mod decoder;
 mod encoder;
 mod error;

@@ -9,6 +9,7 @@
 
 mod answer;
 mod contents;
+mod counts;
 mod encode;
 mod encoder;
 mod error;

@@ -142,6 +142,7 @@ impl Losses {
     ///
     /// # Errors
     /// A 400 that names it, where the table does not let it be dropped.
+    #[inline(never)]
     pub fn meet(&mut self, feature: Feature, path: &str) -> Result<(), Error> {
         let Some(row) = TABLE.iter().find(|row| row.feature == feature) else { return Ok(()) };
         if row.fate(self.target) == Fate::Dropped || self.forgives(feature) {

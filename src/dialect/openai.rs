@@ -35,6 +35,7 @@ mod write;
 pub use self::decoder::Decoder;
 pub use self::encoder::Encoder;
 pub(crate) use self::wire::WIRE;
+pub(in crate::dialect) use self::wire::model;
 
 /// Reads a request.
 ///

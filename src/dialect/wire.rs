@@ -14,6 +14,7 @@ use super::loss::{Fate, Feature, Losses};
 use super::translate::{Decode, Encode};
 use super::{Dialect, ReplyTo};
 use crate::call::field::Field;
+use crate::endpoint::Found;
 use crate::error::Error;
 use crate::provider::{AuthStyle, Habits};
 use crate::relay::reading::Reading;
@@ -26,6 +27,7 @@ pub(crate) struct Wire {
     pub(crate) name: &'static str,
     /// The others, the nearest first; any that is left out comes after these, in the order of the table.
     pub(crate) nearest: &'static [Dialect],
+    pub(crate) paths: Paths,
     pub(crate) body: Body,
     pub(crate) address: Address,
     /// Where it has what a variant sets.
@@ -33,10 +35,83 @@ pub(crate) struct Wire {
     pub(crate) stream: Stream,
     pub(crate) errors: Errors,
     pub(crate) translation: Translation,
+    pub(crate) models: Models,
     /// What becomes of a feature on its way into it: its column of the loss table.
     pub(crate) fate: fn(Feature) -> Fate,
     /// What those of its fields ask for that are kept in [`Conversation::own`]; any other is [`Feature::OwnField`].
     pub(crate) own_features: &'static [(&'static str, Feature)],
+}
+
+/// Where its callers call (`endpoint`).
+#[derive(Debug)]
+pub(crate) struct Paths {
+    /// The paths of its calls as callers are told them, and those of its list of models and of one of them.
+    pub(crate) calls: &'static [&'static str],
+    pub(crate) lists: &'static [&'static str],
+    /// What stands at a path (without a slash at its end) with a query, and the methods that it takes.
+    pub(crate) at: fn(&str, &str) -> Result<Option<Found>, Error>,
+    /// How likely it is that who asks for a path speaks it.
+    pub(crate) likeness: fn(&str) -> Likeness,
+    /// Its callers send this header; those who list models where [`shares_list`](Paths::shares_list) are told by it.
+    pub(crate) known_by: Option<&'static str>,
+    /// Clients of other dialects ask for models at its path.
+    pub(crate) shares_list: bool,
+    /// Its clients may send their key as `?key=`.
+    pub(crate) key_in_query: bool,
+    /// What its methods are, where a model's path ends in one.
+    pub(crate) methods: Methods,
+    /// What a client's base URL ends in, and whether official clients add that by themselves.
+    pub(crate) version: &'static str,
+    pub(crate) client_adds_version: bool,
+    /// What comes after the base URL: of calls, and of the list of models where it is told of no other dialect.
+    pub(crate) ends: &'static [&'static str],
+    pub(crate) list_end: Option<&'static str>,
+}
+
+/// How likely it is that who asks for a path speaks a dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Likeness {
+    /// No more than any other.
+    None,
+    /// A word of its endpoint is in it.
+    Word,
+    /// The word of a list that it shares with others.
+    List,
+    /// It has a version or a method that only this dialect has.
+    Version,
+    /// It ends as its endpoint does.
+    Endpoint,
+}
+
+impl Likeness {
+    /// [`Likeness::Word`], where one of the path's segments is `word`.
+    pub(crate) fn by_word(path: &str, word: &str) -> Likeness {
+        if path.split('/').any(|segment| segment == word) { Likeness::Word } else { Likeness::None }
+    }
+}
+
+/// Methods as they stand at the end of a path: `{model}:{method}`.
+#[derive(Debug)]
+pub(crate) struct Methods {
+    /// For messages.
+    pub(crate) whose: &'static str,
+    pub(crate) served: &'static [&'static str],
+    /// Those that clients may ask for in vain.
+    pub(crate) unserved: &'static [&'static str],
+}
+
+impl Methods {
+    /// Of a dialect whose paths have none.
+    pub(crate) const NONE: Methods = Methods { whose: "", served: &[], unserved: &[] };
+}
+
+/// The list of models, as its clients read it (`edge::models`).
+#[derive(Debug)]
+pub(crate) struct Models {
+    /// Of all ids, each of which [`one`](Models::one) has made a model of.
+    pub(crate) list: fn(&[String], Vec<Value>) -> Value,
+    /// One of them, by its id.
+    pub(crate) one: fn(&str) -> Value,
 }
 
 /// What a call's body is to who reads and splices it (`call`, `outbound`).
@@ -123,8 +198,11 @@ pub(crate) struct Stream {
     pub(crate) read_body: for<'j> fn(&'j [u8]) -> Vec<Reading<'j>>,
     /// What an event shows whose middle was not kept: its beginning, and what was kept of its end. Of dialects whose last
     /// event can be large.
-    pub(crate) read_torn: Option<for<'j> fn(&[u8], &'j [u8]) -> Reading<'j>>,
+    pub(crate) read_torn: Option<ReadTorn>,
 }
+
+/// Reads the beginning and the end of an event.
+pub(crate) type ReadTorn = for<'j> fn(&[u8], &'j [u8]) -> Reading<'j>;
 
 /// How errors of ours are told to its callers.
 #[derive(Debug)]

@@ -27,7 +27,6 @@ use super::{config, glue};
 use crate::auth::{Caller, KeyDigest, Scope, presented};
 use crate::call::{Call, Outline};
 use crate::decision::{Circumstances, Decision, decide};
-use crate::dialect::Dialect;
 use crate::dialect::conversation::Conversation;
 use crate::endpoint::{Ask, Endpoint};
 use crate::error::{Error, ErrorKind};
@@ -161,7 +160,7 @@ fn exchange(
     let Planned { targets, notes } = FIGURES
         .with_borrow(|figures| planned(model, failover, asked, &|metric, of| figures.measure(metric, of)));
     let policy = failover.policy.tuned(&asked.tuning);
-    // Another target of the route may have kept what the call builds upon.
+    // A call may build upon what a provider keeps; another target of the route may have kept it.
     let is_stateful = call.dialect().wire().body.keeps_state;
     let holders = if is_stateful { holders(&targets, failover, asked) } else { Vec::new() };
     let exchange = Exchange::new(targets, policy, call.stream(), now(), invocation.random[1]);
@@ -179,9 +178,7 @@ const AUTO: &str = "auto";
 /// The caller behind the request's credentials.
 pub(super) async fn authenticated(invocation: &Invocation) -> Result<Caller, Error> {
     let settings = settings(&invocation.env);
-    // Gemini's older clients send the key as `?key=`; nobody else's do.
-    let is_gemini = Endpoint::dialect_of(&invocation.path) == Dialect::Gemini;
-    let query = if is_gemini { invocation.query.as_str() } else { "" };
+    let query = Endpoint::query_with_key(&invocation.path, &invocation.query);
     let keys = presented(|name| invocation.header(name), query);
     let digests: Vec<KeyDigest> = keys.iter().map(|key| KeyDigest::of(key)).collect();
     if let Some(admin) = settings.admin

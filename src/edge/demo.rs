@@ -7,8 +7,7 @@ use super::glue;
 use super::invocation::Invocation;
 use super::upstream::Allowance;
 use crate::call::Call;
-use crate::demo::{Answer, DemoRequest};
-use crate::dialect::Dialect;
+use crate::demo::{Answer, DIALECT, DemoRequest};
 use crate::endpoint::Ask;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::DEMO;
@@ -30,7 +29,7 @@ pub(super) fn answer(
     asked_usage: bool,
 ) -> Promise {
     // It was read before, or is our own; it is well formed.
-    let Ok(call) = Call::parse(&Ask::of(Dialect::OpenAi), body) else {
+    let Ok(call) = Call::parse(&Ask::of(DIALECT), body) else {
         return Promise::reject(&JsValue::NULL);
     };
     let request = DemoRequest {

@@ -16,6 +16,7 @@ use super::settings::{setting, settings};
 use super::upstream::{self, Allowance, Answer, Body, Manner};
 use super::{demo, glue, stream};
 use crate::call::{Edits, Overrides, apply};
+use crate::demo::DIALECT as SPOKEN_BY_DEMO;
 use crate::dialect::conversation::Conversation;
 use crate::dialect::loss::Losses;
 use crate::dialect::{Dialect, ReplyTo, translate};
@@ -194,7 +195,7 @@ fn demonstrated(invocation: &Invocation, accepted: &Accepted, model: &str) -> Re
     if !settings(&invocation.env).demo {
         return Err(unserved(demo::off(model), accepted.direct));
     }
-    let (request, manner, note) = if outline.dialect() == Dialect::OpenAi {
+    let (request, manner, note) = if outline.dialect() == SPOKEN_BY_DEMO {
         // As of any downstream: usage that the caller did not ask for is asked for, and withheld.
         let asked_usage = outline.stream() && !outline.asks_usage() && accepted.usage == UsageMode::Always;
         let (edits, note) = edited(accepted, model, &Habits::default());
@@ -202,10 +203,10 @@ fn demonstrated(invocation: &Invocation, accepted: &Accepted, model: &str) -> Re
             let overrides = Overrides { model: outline.model(), edits: Some(&edits), ..Overrides::default() };
             apply(&accepted.raw.to_vec(), &outline.splices(&overrides))
         });
-        (Request::Demo(treated, asked_usage), Manner::AsItIs { dialect: Dialect::OpenAi, asked_usage }, note)
+        (Request::Demo(treated, asked_usage), Manner::AsItIs { dialect: SPOKEN_BY_DEMO, asked_usage }, note)
     } else {
         let Translation { body, manner, note } =
-            translation(invocation, accepted, Dialect::OpenAi, model, &Habits::default())?;
+            translation(invocation, accepted, SPOKEN_BY_DEMO, model, &Habits::default())?;
         (Request::Demo(Some(body), false), manner, note)
     };
     Ok(Prepared { provider: DEMO.to_owned(), model: model.to_owned(), request, manner, note })

@@ -65,7 +65,8 @@ impl BaseUrl {
             None => 80,
         };
         let path = uri.path();
-        if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") {
+        let method = path.rsplit_once(':').map_or("", |(_, method)| method);
+        if Dialect::ALL.into_iter().any(|dialect| dialect.wire().paths.methods.served.contains(&method)) {
             return Err("must end before `/models/…`; each call says which model and method it is");
         }
         Ok(BaseUrl { https, host, port, path: path.trim_end_matches('/').to_owned() })

@@ -1,4 +1,4 @@
-//! The spellings of token counts.
+//! Token counts as OpenAI spells them, in both its dialects. Others are spelled in the folders of theirs.
 
 use serde_json::value::RawValue;
 
@@ -120,91 +120,7 @@ impl OpenAiCounts {
     }
 }
 
-/// The counts as Anthropic spells them: what the cache gave and took is counted apart from the input.
-pub(super) struct AnthropicCounts {
-    input: Option<u64>,
-    cache_read: Option<u64>,
-    cache_write: Option<u64>,
-    output: Option<u64>,
-    thinking: Option<u64>,
-}
-
-impl AnthropicCounts {
-    pub(super) fn of(usage: &RawValue) -> AnthropicCounts {
-        let members = members_of(
-            Some(usage),
-            [
-                "output_tokens_details",
-                "input_tokens",
-                "cache_read_input_tokens",
-                "cache_creation_input_tokens",
-                "output_tokens",
-            ],
-        );
-        let [details, ..] = members;
-        let [_, input, cache_read, cache_write, output] = members.map(count);
-        let [thinking] = members_of(details, ["thinking_tokens"]).map(count);
-        AnthropicCounts { input, cache_read, cache_write, output, thinking }
-    }
-
-    pub(super) fn usage(&self) -> Usage {
-        // No prompt is without tokens. Who says so did not count (Vertex's and others' `message_start`; some say it of a
-        // `message_delta`, after a `message_start` that did count).
-        let counted = [self.input, self.cache_read, self.cache_write];
-        let counts_input = counted.into_iter().flatten().any(|count| count > 0);
-        let [input, cache_read, cache_write] = if counts_input { counted } else { [None; 3] };
-        Usage { input, cache_read, cache_write, output: self.output, reasoning: self.thinking }
-    }
-}
-
-/// The counts as Gemini spells them: the prompt includes what the cache gave, and the candidates not the thoughts. What is
-/// 0 is left out, and what was not counted yet too.
-pub(super) struct GeminiCounts {
-    prompt: Option<u64>,
-    cached: Option<u64>,
-    tool_prompt: Option<u64>,
-    candidates: Option<u64>,
-    thoughts: Option<u64>,
-}
-
-impl GeminiCounts {
-    pub(super) fn of(usage: &RawValue) -> GeminiCounts {
-        let [prompt, cached, tool_prompt, candidates, thoughts] = members_of(
-            Some(usage),
-            [
-                "promptTokenCount",
-                "cachedContentTokenCount",
-                "toolUsePromptTokenCount",
-                "candidatesTokenCount",
-                "thoughtsTokenCount",
-            ],
-        )
-        .map(count);
-        GeminiCounts { prompt, cached, tool_prompt, candidates, thoughts }
-    }
-
-    pub(super) fn usage(&self) -> Usage {
-        // What built-in tools found is read by the model too.
-        let uncached = self.prompt.map(|prompt| prompt.saturating_sub(self.cached.unwrap_or(0)));
-        Usage {
-            input: sum(uncached, self.tool_prompt),
-            cache_read: self.cached,
-            cache_write: None,
-            output: sum(self.candidates, self.thoughts),
-            reasoning: self.thoughts,
-        }
-    }
-}
-
-/// Both, as far as they were said.
-fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.saturating_add(other)),
-        (one, other) => one.or(other),
-    }
-}
-
 /// A count of tokens, if it is one.
-fn count(value: Option<&RawValue>) -> Option<u64> {
+pub(crate) fn count(value: Option<&RawValue>) -> Option<u64> {
     value?.get().parse().ok()
 }

@@ -202,14 +202,11 @@ fn a_path_tells_its_clients_dialect() {
 #[test]
 fn anthropics_clients_ask_for_models_too() {
     let list = |path| Endpoint::parse("GET", path, "").unwrap();
-    let version = Some("2023-06-01");
-    assert_eq!(list("/v1/models").for_version(version), Endpoint::Models(Dialect::Anthropic));
-    assert_eq!(
-        list("/v1/models/x").for_version(version),
-        Endpoint::Model(Dialect::Anthropic, "x".to_owned())
-    );
-    assert_eq!(list("/v1/models").for_version(None), Endpoint::Models(Dialect::OpenAi));
-    assert_eq!(list("/v1beta/models").for_version(version), Endpoint::Models(Dialect::Gemini));
+    let version = |name: &str| (name == "anthropic-version").then_some("2023-06-01");
+    assert_eq!(list("/v1/models").for_client(version), Endpoint::Models(Dialect::Anthropic));
+    assert_eq!(list("/v1/models/x").for_client(version), Endpoint::Model(Dialect::Anthropic, "x".to_owned()));
+    assert_eq!(list("/v1/models").for_client(|_| None), Endpoint::Models(Dialect::OpenAi));
+    assert_eq!(list("/v1beta/models").for_client(version), Endpoint::Models(Dialect::Gemini));
 }
 
 #[test]
@@ -217,4 +214,44 @@ fn a_long_path_is_not_repeated_whole() {
     let path = format!("/{}", "é".repeat(5_000));
     let error = Endpoint::parse("GET", &path, "").unwrap_err();
     assert!(error.message.len() < 700 && error.message.contains("é…`"), "{}", error.message);
+}
+
+#[test]
+fn every_dialect_lists_models_as_its_clients_read_them() {
+    let ids = ["turnout/a".to_owned(), "openai/gpt-5".to_owned()];
+    let cases = [
+        (
+            Dialect::OpenAi,
+            r#"{"object":"list","data":[{"id":"turnout/a","object":"model","created":0,"owned_by":"turnout"},"#,
+        ),
+        (
+            Dialect::Anthropic,
+            r#"{"data":[{"type":"model","id":"turnout/a","display_name":"turnout/a","created_at":"1970-01-01T00:00:00Z"},"#,
+        ),
+        (
+            Dialect::Responses,
+            r#"{"object":"list","data":[{"id":"turnout/a","object":"model","created":0,"owned_by":"turnout"},"#,
+        ),
+        (
+            Dialect::Gemini,
+            r#"{"models":[{"name":"models/turnout/a","displayName":"turnout/a","supportedGenerationMethods":["generateContent","streamGenerateContent"]},"#,
+        ),
+    ];
+    for (dialect, beginning) in cases {
+        let list = dialect.list_of(&ids).to_string();
+        assert!(list.starts_with(beginning), "{list}");
+        assert!(list.contains(&dialect.model_of("openai/gpt-5").to_string()), "{list}");
+    }
+    let list = Dialect::Anthropic.list_of(&ids);
+    assert_eq!((&list["first_id"], &list["last_id"]), (&ids[0].as_str().into(), &ids[1].as_str().into()));
+}
+
+#[test]
+fn a_key_in_the_query_is_read_of_geminis_clients_alone() {
+    for path in ["/v1beta/models", "/v1beta/models/x:generateContent", "/v1/models/x:generateContent"] {
+        assert_eq!(Endpoint::query_with_key(path, "key=K"), "key=K", "{path}");
+    }
+    for path in ["/v1/models", "/v1/messages", "/v1/responses", "/v1/chat/completions", "/elsewhere"] {
+        assert_eq!(Endpoint::query_with_key(path, "key=K"), "", "{path}");
+    }
 }

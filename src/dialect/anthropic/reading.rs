@@ -5,6 +5,7 @@
 
 use serde_json::value::RawValue;
 
+use super::counts;
 use crate::relay::reading::{Reading, any_is_something, error_kind, is_word, plain, reason};
 use crate::usage::{Usage, elements_of, members, members_of};
 
@@ -16,7 +17,7 @@ pub(super) fn read_event<'j>(name: &[u8], data: &'j [u8]) -> Option<Reading<'j>>
     match if kind.is_some() { plain(kind) } else { name } {
         b"message_start" => {
             let [model, usage] = members_of(message, ["model", "usage"]);
-            let usage = usage.and_then(Usage::from_anthropic_usage);
+            let usage = usage.and_then(counts::read);
             reading.model = model;
             reading.usage = usage.map(|usage| Usage { output: None, reasoning: None, ..usage });
         }
@@ -29,7 +30,7 @@ pub(super) fn read_event<'j>(name: &[u8], data: &'j [u8]) -> Option<Reading<'j>>
         }
         b"message_delta" => {
             let [stop_reason] = members_of(delta, ["stop_reason"]);
-            reading.usage = usage.and_then(Usage::from_anthropic_usage);
+            reading.usage = usage.and_then(counts::read);
             finish(&mut reading, stop_reason);
         }
         b"message_stop" => {
@@ -52,7 +53,7 @@ pub(super) fn read_body(json: &[u8]) -> Option<Reading<'_>> {
         reading.error = Some(error_kind(json, error));
     }
     reading.is_answer = content.is_some() || is_word(kind, "message");
-    reading.usage = usage.and_then(Usage::from_anthropic_usage);
+    reading.usage = usage.and_then(counts::read);
     reading.meaningful = elements_of(content).into_iter().any(|block| is_something(Some(block)));
     finish(&mut reading, stop_reason);
     Some(reading)

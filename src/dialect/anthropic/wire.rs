@@ -1,5 +1,7 @@
 //! What the rest of the worker has to know of Messages.
 
+use serde_json::{Value, json};
+
 use super::places::PLACES;
 use super::{Decoder, Encoder, error, loss, reading};
 use crate::call::field::Field;
@@ -7,7 +9,11 @@ use crate::call::messages;
 use crate::dialect::Dialect;
 use crate::dialect::answer::Failure;
 use crate::dialect::translate::coders;
-use crate::dialect::wire::{Address, Body, Errors, Metadata, Stream, Translation, Wire};
+use crate::dialect::wire::{
+    Address, Body, Errors, Likeness, Metadata, Methods, Models, Paths, Stream, Translation, Wire,
+};
+use crate::endpoint::{Ask, Endpoint, Found, Operation, POST, call_at};
+use crate::error::Error;
 
 const VERSION: &str = "anthropic-version";
 
@@ -20,6 +26,20 @@ const VERSION_MEANT: &str = "2023-06-01";
 pub(crate) static WIRE: Wire = Wire {
     name: "anthropic",
     nearest: &[Dialect::Responses, Dialect::OpenAi, Dialect::Gemini],
+    paths: Paths {
+        calls: &["/v1/messages", COUNT_TOKENS],
+        lists: &[],
+        at,
+        likeness: |path| Likeness::by_word(path, "messages"),
+        known_by: Some(VERSION),
+        shares_list: false,
+        key_in_query: false,
+        methods: Methods::NONE,
+        version: "/v1",
+        client_adds_version: true,
+        ends: &["/messages/count_tokens", "/messages"],
+        list_end: None,
+    },
     body: Body {
         form: "a Messages request, such as {\"model\": …, \"max_tokens\": …, \"messages\": […]}",
         fields: &[
@@ -71,8 +91,30 @@ pub(crate) static WIRE: Wire = Wire {
         decoder: || Box::new(Decoder::new()),
         encoder: |reply| Box::new(Encoder::new(reply)),
     },
+    models: Models { list, one: model },
     fate: loss::fate,
     own_features: &[],
 };
+
+const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
+
+/// What stands at a path.
+fn at(path: &str, _: &str) -> Result<Option<Found>, Error> {
+    if path == COUNT_TOKENS {
+        let (operation, stream) = (Operation::CountTokens, Some(false));
+        let ask = Ask { operation, stream, ..Ask::of(Dialect::Anthropic) };
+        return Ok(Some((Endpoint::Call(ask), POST)));
+    }
+    Ok(call_at(Dialect::Anthropic, path))
+}
+
+fn list(ids: &[String], models: Vec<Value>) -> Value {
+    json!({"data": models, "has_more": false, "first_id": ids.first(), "last_id": ids.last()})
+}
+
+/// A model. Clients want a time of creation; KV keeps none, and a made-up one would be a lie.
+fn model(id: &str) -> Value {
+    json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"})
+}
 
 coders!(Decoder, Encoder);

@@ -1,10 +1,12 @@
 //! Members of an object in either spelling, and errors that name their place.
+//! None of it is inlined: it is read once a call, at hundreds of places, and the worker has a size to keep to.
 
 use serde_json::{Map, Number, Value};
 
 use crate::error::Error;
 
 /// A member by its name in camel case, or the same in snake case; null is absent.
+#[inline(never)]
 pub(super) fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     of_map(value.as_object()?, name)
 }
@@ -50,6 +52,7 @@ impl<'v> Object<'v> {
     }
 
     /// Where a member stands.
+    #[inline(never)]
     pub(super) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
@@ -63,10 +66,12 @@ impl<'v> Object<'v> {
         of_map(self.map, name)
     }
 
+    #[inline(never)]
     pub(super) fn text(&self, name: &str) -> Result<Option<&'v str>, Error> {
         self.read(name, "a string", Value::as_str)
     }
 
+    #[inline(never)]
     pub(super) fn required_text(&self, name: &str) -> Result<&'v str, Error> {
         self.text(name)?.ok_or_else(|| {
             let path = self.path_of(name);
@@ -75,11 +80,13 @@ impl<'v> Object<'v> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Error> {
         self.read(name, "true or false", Value::as_bool)
     }
 
     /// A number; protobuf's JSON also allows it to be a string.
+    #[inline(never)]
     pub(super) fn number(&self, name: &str) -> Result<Option<Number>, Error> {
         self.read(name, "a number", |value| match value {
             Value::Number(number) => Some(number.clone()),
@@ -88,21 +95,25 @@ impl<'v> Object<'v> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Error> {
         let Some(number) = self.number(name)? else { return Ok(None) };
         number.as_i64().map(Some).ok_or_else(|| wrong(&self.path_of(name), "an integer"))
     }
 
+    #[inline(never)]
     pub(super) fn count(&self, name: &str) -> Result<Option<u64>, Error> {
         let Some(number) = self.number(name)? else { return Ok(None) };
         number.as_u64().map(Some).ok_or_else(|| wrong(&self.path_of(name), "an integer of at least 0"))
     }
 
+    #[inline(never)]
     pub(super) fn object(&self, name: &str) -> Result<Option<Object<'v>>, Error> {
         self.get(name).map(|value| Object::new(value, self.path_of(name))).transpose()
     }
 
     /// The objects of an array; none where it is absent.
+    #[inline(never)]
     pub(super) fn objects(&self, name: &str) -> Result<Vec<Object<'v>>, Error> {
         let path = self.path_of(name);
         let items = self.read(name, "an array", |value| value.as_array().map(Vec::as_slice))?;
@@ -111,6 +122,7 @@ impl<'v> Object<'v> {
     }
 
     /// The strings of an array; none where it is absent.
+    #[inline(never)]
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Error> {
         let items = self.read(name, "an array of strings", |value| {
             let items = value.as_array()?.iter();
@@ -120,6 +132,7 @@ impl<'v> Object<'v> {
     }
 
     /// The members of other names than these (in camel case), as they are.
+    #[inline(never)]
     pub(super) fn except(&self, known: &[&str]) -> Map<String, Value> {
         let is_known = |name: &str| known.iter().any(|known| *known == name || snake_case(known) == name);
         let others = self.map.iter().filter(|(name, value)| !is_known(name) && !value.is_null());
@@ -142,6 +155,8 @@ impl<'v> Object<'v> {
 }
 
 /// The value at `path` is not `what` it must be.
+#[cold]
+#[inline(never)]
 pub(super) fn wrong(path: &str, what: &str) -> Error {
     Error::invalid(path, format!("`{path}` must be {what}."))
 }

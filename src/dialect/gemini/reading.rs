@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use super::counts;
 use crate::relay::marks::last_member;
 use crate::relay::reading::{PART_DEPTH, Reading, is_something, kind_by, plain, reason};
-use crate::usage::{Usage, elements_of, members, members_of};
+use crate::usage::{elements_of, members, members_of};
 
 /// Reads one body or event; `None` where it is no JSON object.
 pub(super) fn read(json: &[u8]) -> Option<Reading<'_>> {
@@ -18,7 +19,7 @@ pub(super) fn read(json: &[u8]) -> Option<Reading<'_>> {
         reading.error = Some(kind_by(["status", "code"], json, error));
     }
     reading.is_answer = candidates.is_some() || feedback.is_some();
-    reading.usage = usage.and_then(Usage::from_gemini_usage);
+    reading.usage = usage.and_then(counts::read);
     let [block_reason] = members_of(feedback, ["blockReason"]);
     if let Some(block_reason) = block_reason {
         reading.meaningful = true;
@@ -49,7 +50,7 @@ pub(super) fn read_body(json: &[u8]) -> Vec<Reading<'_>> {
 /// What the end of a large event shows: of media, there may be megabytes before it.
 pub(super) fn read_torn(end: &[u8]) -> Reading<'_> {
     let mut reading =
-        Reading { usage: last_member(end, "usageMetadata", Usage::from_gemini_usage), ..Reading::default() };
+        Reading { usage: last_member(end, "usageMetadata", counts::read), ..Reading::default() };
     if let Some(finish_reason) = last_member(end, "finishReason", Some) {
         finish(&mut reading, finish_reason);
     }

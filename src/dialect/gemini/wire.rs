@@ -1,5 +1,7 @@
 //! What the rest of the worker has to know of `generateContent`.
 
+use serde_json::{Value, json};
+
 use super::places::PLACES;
 use super::{Decoder, Encoder, error, loss, path, reading, said};
 use crate::call::field::Field;
@@ -7,12 +9,27 @@ use crate::dialect::Dialect;
 use crate::dialect::answer::Failure;
 use crate::dialect::loss::Feature;
 use crate::dialect::translate::coders;
-use crate::dialect::wire::{Address, Body, Errors, Metadata, Stream, Translation, Wire};
+use crate::dialect::wire::{Address, Body, Errors, Metadata, Models, Paths, Stream, Translation, Wire};
 use crate::provider::AuthStyle;
 
 pub(crate) static WIRE: Wire = Wire {
     name: "gemini",
     nearest: &[Dialect::Responses, Dialect::OpenAi, Dialect::Anthropic],
+    paths: Paths {
+        calls: &["/v1beta/models/{model}:generateContent", "/v1beta/models/{model}:streamGenerateContent"],
+        lists: &[path::MODELS, "/v1beta/models/{id}"],
+        at: path::at,
+        likeness: path::likeness,
+        known_by: None,
+        shares_list: false,
+        // Older clients do.
+        key_in_query: true,
+        methods: path::METHODS,
+        version: "/v1beta",
+        client_adds_version: true,
+        ends: &[],
+        list_end: None,
+    },
     body: Body {
         form: "a generateContent request, such as {\"contents\": […]}",
         // Model and stream are the path's. Google reads both spellings of every name.
@@ -65,6 +82,7 @@ pub(crate) static WIRE: Wire = Wire {
         decoder: || Box::new(Decoder::new()),
         encoder: |reply| Box::new(Encoder::new(reply)),
     },
+    models: Models { list: |_, models| json!({"models": models}), one: model },
     fate: loss::fate,
     own_features: &[
         ("cachedContent", Feature::StoredState),
@@ -72,5 +90,14 @@ pub(crate) static WIRE: Wire = Wire {
         ("speechConfig", Feature::SpokenAnswer),
     ],
 };
+
+/// A model.
+fn model(id: &str) -> Value {
+    json!({
+        "name": format!("models/{id}"),
+        "displayName": id,
+        "supportedGenerationMethods": path::METHODS.served,
+    })
+}
 
 coders!(Decoder, Encoder);

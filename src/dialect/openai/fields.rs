@@ -1,4 +1,5 @@
 //! The members of an object of a request, taken one by one and with the path that an error names.
+//! None of it is inlined: it is read once a call, at hundreds of places, and the worker has a size to keep to.
 
 use serde_json::{Map, Number, Value};
 
@@ -26,16 +27,19 @@ impl Fields {
     }
 
     /// Where a member is.
+    #[inline(never)]
     pub(super) fn path(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
     /// Takes a member of any type.
+    #[inline(never)]
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.members.remove(name).filter(|value| !value.is_null())
     }
 
     /// Takes a text.
+    #[inline(never)]
     pub(super) fn string(&mut self, name: &str) -> Result<Option<String>, Error> {
         match self.take(name) {
             None => Ok(None),
@@ -45,11 +49,13 @@ impl Fields {
     }
 
     /// Takes a text that must be there.
+    #[inline(never)]
     pub(super) fn required_string(&mut self, name: &str) -> Result<String, Error> {
         self.string(name)?.ok_or_else(|| missing(&self.path(name), "a string"))
     }
 
     /// Takes `true` or `false`.
+    #[inline(never)]
     pub(super) fn boolean(&mut self, name: &str) -> Result<Option<bool>, Error> {
         match self.take(name) {
             None => Ok(None),
@@ -59,6 +65,7 @@ impl Fields {
     }
 
     /// Takes a number.
+    #[inline(never)]
     pub(super) fn number(&mut self, name: &str) -> Result<Option<Number>, Error> {
         match self.take(name) {
             None => Ok(None),
@@ -68,6 +75,7 @@ impl Fields {
     }
 
     /// Takes a whole number, 0 or above.
+    #[inline(never)]
     pub(super) fn whole(&mut self, name: &str) -> Result<Option<u64>, Error> {
         match self.take(name) {
             None => Ok(None),
@@ -79,6 +87,7 @@ impl Fields {
     }
 
     /// Takes a list; empty where it is absent.
+    #[inline(never)]
     pub(super) fn list(&mut self, name: &str) -> Result<Vec<Value>, Error> {
         match self.take(name) {
             None => Ok(Vec::new()),
@@ -88,12 +97,14 @@ impl Fields {
     }
 
     /// Takes an object.
+    #[inline(never)]
     pub(super) fn object(&mut self, name: &str) -> Result<Option<Fields>, Error> {
         let path = self.path(name);
         self.take(name).map(|value| Fields::of(value, path)).transpose()
     }
 
     /// Takes an object that must be there.
+    #[inline(never)]
     pub(super) fn required_object(&mut self, name: &str) -> Result<Fields, Error> {
         self.object(name)?.ok_or_else(|| missing(&self.path(name), "an object"))
     }
@@ -123,6 +134,8 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
 }
 
 /// The error for a value of another type than `expected`.
+#[cold]
+#[inline(never)]
 pub(super) fn wrong(path: &str, expected: &str, found: &Value) -> Error {
     let kind = match found {
         Value::Null => "null",
@@ -136,6 +149,8 @@ pub(super) fn wrong(path: &str, expected: &str, found: &Value) -> Error {
 }
 
 /// The error for a member that must be there.
+#[cold]
+#[inline(never)]
 pub(super) fn missing(path: &str, expected: &str) -> Error {
     Error::invalid(path, format!("`{path}` is missing: give {expected}."))
 }

@@ -1,5 +1,7 @@
 //! What the rest of the worker has to know of Responses.
 
+use serde_json::json;
+
 use super::places::PLACES;
 use super::{Decoder, Encoder, error, loss, reading, said};
 use crate::call::field::Field;
@@ -8,11 +10,28 @@ use crate::dialect::Dialect;
 use crate::dialect::answer::Failure;
 use crate::dialect::loss::Feature;
 use crate::dialect::translate::coders;
-use crate::dialect::wire::{Address, Body, Errors, Metadata, Stream, Translation, Wire};
+use crate::dialect::wire::{
+    Address, Body, Errors, Likeness, Metadata, Methods, Models, Paths, Stream, Translation, Wire,
+};
+use crate::endpoint::call_at;
 
 pub(crate) static WIRE: Wire = Wire {
     name: "openai_responses",
     nearest: &[Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini],
+    paths: Paths {
+        calls: &["/v1/responses"],
+        lists: &[],
+        at: |path, _| Ok(call_at(Dialect::Responses, path)),
+        likeness: |path| Likeness::by_word(path, "responses"),
+        known_by: None,
+        shares_list: false,
+        key_in_query: false,
+        methods: Methods::NONE,
+        version: "/v1",
+        client_adds_version: false,
+        ends: &["/responses"],
+        list_end: None,
+    },
     body: Body {
         form: "a Responses request, such as {\"model\": …, \"input\": …}",
         fields: &[
@@ -72,6 +91,11 @@ pub(crate) static WIRE: Wire = Wire {
         encode_error: super::encode_error,
         decoder: || Box::new(Decoder::new()),
         encoder: |reply| Box::new(Encoder::new(reply)),
+    },
+    // Its clients are Chat Completions' too, and list models as such.
+    models: Models {
+        list: |_, models| json!({"object": "list", "data": models}),
+        one: crate::dialect::openai::model,
     },
     fate: loss::fate,
     own_features: &[

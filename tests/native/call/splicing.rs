@@ -49,12 +49,12 @@ fn ours_is_removed_with_one_comma() {
             (r#"{"sort":[],"model":"a","ignore":"a"}"#, r#"{"model":"m"}"#),
             (r#"{"model":"a","sort":[],"x":2}"#, r#"{"model":"m","x":2}"#),
             (
-                r#"{"models":[],"fallback":{},"ignore":"a","sort":0,"provider":{},"model":"a"}"#,
+                r#"{"models":[],"fallback":{},"ignore":"a","sort":[],"provider":{},"model":"a"}"#,
                 r#"{"model":"m"}"#,
             ),
             (r#"{"prompt_variables":{},"metadata":{},"extra_body":{},"model":"a"}"#, r#"{"model":"m"}"#),
             (
-                r#"{"model":"a","models":[],"fallback":{},"x":1,"ignore":"a","sort":0,"y":2,"provider":{}}"#,
+                r#"{"model":"a","models":[],"fallback":{},"x":1,"ignore":"a","sort":[],"y":2,"provider":{}}"#,
                 r#"{"model":"m","x":1,"y":2}"#,
             ),
             (
@@ -62,11 +62,11 @@ fn ours_is_removed_with_one_comma() {
                 r#"{"model":"m","x":1}"#,
             ),
             (
-                "{\n  \"model\": \"a\",\n  \"sort\": [1,\n 2],\n  \"x\": 1\n}",
+                "{\n  \"model\": \"a\",\n  \"sort\": [\"a\",\n \"b\"],\n  \"x\": 1\n}",
                 "{\n  \"model\": \"m\",\n  \"x\": 1\n}",
             ),
-            ("{\n  \"sort\" : 1 ,\n  \"model\": \"a\"\n}", "{\n  \"model\": \"m\"\n}"),
-            ("{\n  \"model\": \"a\" ,\n  \"sort\": 1\n}", "{\n  \"model\": \"m\"\n}"),
+            ("{\n  \"sort\" : [ ] ,\n  \"model\": \"a\"\n}", "{\n  \"model\": \"m\"\n}"),
+            ("{\n  \"model\": \"a\" ,\n  \"sort\": []\n}", "{\n  \"model\": \"m\"\n}"),
             (r#"{"model":"a","\u0073ort":"},{","x":1}"#, r#"{"model":"m","x":1}"#),
         ],
     );
@@ -113,7 +113,7 @@ fn a_literal_extra_body_is_unfolded_where_it_stands() {
                 r#"{ "model": "m" , "search" : { } , "x": 1 }"#,
             ),
             (
-                "{ \"sort\": 1, \"extra_body\" : { \"y\" : 1 } , \"ignore\" : [ ] , \"model\": \"a\" }",
+                "{ \"sort\": [], \"extra_body\" : { \"y\" : 1 } , \"ignore\" : [ ] , \"model\": \"a\" }",
                 "{ \"y\" : 1 , \"model\": \"m\" }",
             ),
             // The top level's own wins, in whatever spelling; nothing is there twice.
@@ -213,5 +213,5 @@ fn splices_are_sorted_and_apart() {
     let splices = call.splices(&Overrides { ask_usage: true, ..TO_M });
     let splices: Vec<_> = splices.iter().map(|splice| (splice.range.clone(), splice.with.as_str())).collect();
     let usage = r#","stream_options":{"include_usage":true}"#;
-    assert_eq!(splices, [(1..10, ""), (38..41, r#""m""#), (42..69, ""), (74..89, usage)]);
+    assert_eq!(splices, [(1..11, ""), (39..42, r#""m""#), (43..70, ""), (75..90, usage)]);
 }

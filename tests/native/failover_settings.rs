@@ -407,9 +407,10 @@ fn what_is_odd_in_a_selection_is_named() {
         r#"{"sort": ["price"], "provider": {"order": []}, "model": 1}"#,
         &["fault .model: is no field here; did you mean `models`?"],
     );
-    faults(r#"{"sort": ["price", "SORT_METRIC_LATENCY"], "provider": {"order": ["x", "y/a"], "only": ["x"]}}"#, &[
-        "warning .provider.only: is no field here, and is ignored",
-    ]);
+    faults(
+        r#"{"sort": ["price", "SORT_METRIC_LATENCY"], "provider": {"order": ["x", "y/a"], "only": ["x"]}}"#,
+        &["warning .provider.only: is no field here, and is ignored"],
+    );
     faults(r#"{"sort": ["intelligence"]}"#, &["warning .sort[0]: is no metric that is measured here"]);
     faults(
         r#"{"sort": 7, "provider": {"order": ["", "a b", 7]}}"#,

@@ -166,13 +166,14 @@ fn figures(metric: &Metric, target: &str) -> Option<f64> {
 
 #[test]
 fn what_is_preferred_is_tried_first_and_the_rest_keeps_its_order() {
-    let check = |model: Option<&str>, variants: Preference, requests: Preference, expected: &str, notes: &[&str]| {
-        let failover = Failover { preference: variants, ..failover("b/1 a/2 c/x", "", "d/0") };
-        let asked = Asked { preference: requests, ..asked("b/9 e/5", "") };
-        let plan = planned(model.map(Rc::from).as_ref(), &failover, &asked, &figures);
-        assert_eq!(plan.targets.join(" "), expected);
-        assert_eq!(plan.notes, notes);
-    };
+    let check =
+        |model: Option<&str>, variants: Preference, requests: Preference, expected: &str, notes: &[&str]| {
+            let failover = Failover { preference: variants, ..failover("b/1 a/2 c/x", "", "d/0") };
+            let asked = Asked { preference: requests, ..asked("b/9 e/5", "") };
+            let plan = planned(model.map(Rc::from).as_ref(), &failover, &asked, &figures);
+            assert_eq!(plan.targets.join(" "), expected);
+            assert_eq!(plan.notes, notes);
+        };
     let none = Preference::default;
     let model = Some("a/3");
     check(model, none(), none(), "a/3 b/1 a/2 c/x b/9 e/5 d/0", &[]);
@@ -192,7 +193,13 @@ fn what_is_preferred_is_tried_first_and_the_rest_keeps_its_order() {
     let unknown = "not sorted by throughput, of which nothing is known yet";
     check(model, preference("", "throughput"), none(), "a/3 b/1 a/2 c/x b/9 e/5 d/0", &[unknown]);
     check(model, preference("", "throughput price"), none(), "b/1 a/2 a/3 e/5 b/9 c/x d/0", &[unknown]);
-    check(model, preference("", "wit"), none(), "a/3 b/1 a/2 c/x b/9 e/5 d/0", &["not sorted by wit, of which nothing is known yet"]);
+    check(
+        model,
+        preference("", "wit"),
+        none(),
+        "a/3 b/1 a/2 c/x b/9 e/5 d/0",
+        &["not sorted by wit, of which nothing is known yet"],
+    );
 }
 
 #[test]
@@ -206,7 +213,10 @@ fn without_a_model_the_requests_are_all() {
 #[test]
 fn one_model_is_not_sorted_and_nothing_is_noted() {
     let failover = Failover { preference: preference("", "wit"), ..failover("", "", "") };
-    assert_eq!(planned(Some(&Rc::from("a/1")), &failover, &Asked::default(), &figures).notes, Vec::<String>::new());
+    assert_eq!(
+        planned(Some(&Rc::from("a/1")), &failover, &Asked::default(), &figures).notes,
+        Vec::<String>::new()
+    );
 }
 
 #[test]

@@ -48,7 +48,8 @@ fn a_fallback_is_read_at_the_top_level_first() {
 
 #[test]
 fn what_is_preferred_is_read_in_both_spellings() {
-    let preference = |fields: &str| parse(&format!(r#"{{"model":"auto",{fields}}}"#)).asked().preference.clone();
+    let preference =
+        |fields: &str| parse(&format!(r#"{{"model":"auto",{fields}}}"#)).asked().preference.clone();
     let by = |metric: Metric, descending: bool| Criterion { metric, descending };
     for sort in [
         r#""sort":["price","throughput","latency"]"#,
@@ -62,7 +63,10 @@ fn what_is_preferred_is_read_in_both_spellings() {
     assert_eq!(preference(r#""sort":{"metric":"price","direction":"DESC"}"#).sort, [by(Metric::Price, true)]);
     assert_eq!(preference(r#""sort":["Wit"]"#).sort, [by(Metric::Other("wit".to_owned()), true)]);
     // What else `provider` may hold is another router's.
-    assert_eq!(preference(r#""provider":{"order":["x","y/a"],"allow_fallbacks":false,"sort":"price"}"#).providers, ["x", "y/a"]);
+    assert_eq!(
+        preference(r#""provider":{"order":["x","y/a"],"allow_fallbacks":false,"sort":"price"}"#).providers,
+        ["x", "y/a"]
+    );
     assert_eq!(preference(r#""provider":null,"sort":null"#), Preference::default());
     let openrouters = parse(r#"{"model":"openrouter/auto","provider":7,"sort":{}}"#);
     assert_eq!(openrouters.asked().preference, Preference::default());
@@ -105,7 +109,11 @@ fn what_cannot_be_acted_on_is_refused_with_its_path() {
         (r#""fallback":{"x":"\ud800"}"#, "fallback", "cannot be read"),
         (&large, "fallback", "may take at most 4096 bytes"),
         (&deep, "fallback", "cannot be read: recursion limit exceeded"),
-        (r#""sort":7"#, "sort", "`sort` must be an array of metrics, such as [\"price\", \"latency\"], not a number."),
+        (
+            r#""sort":7"#,
+            "sort",
+            "`sort` must be an array of metrics, such as [\"price\", \"latency\"], not a number.",
+        ),
         (r#""sort":[{"metric":7}]"#, "sort[0].metric", "`sort[0].metric` must be a string, not a number."),
         (r#""provider":"openai""#, "provider", "`provider` must be an object, not a string."),
         (r#""extra_body":{"provider":{"order":[""]}}"#, "extra_body.provider.order[0]", "must be a provider"),

@@ -7,6 +7,7 @@ import path from "node:path";
 import { Refusal, inRoot, main, run, say, start } from "./common.mjs";
 import { cargoCounts, tapCounts, withExitCode } from "./counts.mjs";
 import { ensurePackages, node22 } from "./packages.mjs";
+import { ensureSchemathesis } from "./schemathesis.mjs";
 import { WASM_TARGET, ensureRust } from "./tools.mjs";
 import { buildWorker } from "./worker.mjs";
 
@@ -29,6 +30,7 @@ const STEPS = [
   { name: BUILD, check: buildWorker },
   { name: "wrangler deploy --dry-run", check: dryRun, needsWorker: true },
   { name: "tests in workerd", check: () => nodeTests("tests/workerd"), needsWorker: true },
+  { name: "the OpenAPI document against the worker", check: schemathesis, needsWorker: true },
 ];
 
 await main(async () => {
@@ -73,6 +75,13 @@ async function nativeTests() {
   };
   const code = await start("cargo", ["test", "--locked", "--no-fail-fast"], { onStdout }).exit;
   return withExitCode(cargoCounts(text), code);
+}
+
+/** Where it cannot be installed, a line says SKIPPED and why, and nothing is counted. */
+async function schemathesis() {
+  const program = await ensureSchemathesis();
+  if (!program) return { passed: 0, failed: 0 };
+  return run(node22, [inRoot("tests", "workerd", "schemathesis.mjs"), program], { env: WRANGLER_QUIET });
 }
 
 /** As a user would deploy: `npx` under whatever Node.js is there, and the `[build]` command of wrangler.toml. */

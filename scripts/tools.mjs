@@ -88,7 +88,8 @@ function lockedVersion(crate) {
   return found[1];
 }
 
-const cached = (tool, version, ...parts) => path.join(cache, `${tool}-${version}`, ...parts);
+/** Where a tool of that version is kept. */
+export const cached = (tool, version, ...parts) => path.join(cache, `${tool}-${version}`, ...parts);
 
 /** worker-build keeps what it downloaded in `<cache>/worker-build/<tool>-<platform>-<version>`. */
 function isInCacheOfWorkerBuild({ name, version }) {

@@ -19,6 +19,26 @@ impl Weight {
         (hundredths <= Weight::ALL.0).then_some(Weight(hundredths))
     }
 
+    /// A weight from a percentage of at most two decimals; `None` of any other number.
+    pub fn from_percent(percent: f64) -> Option<Weight> {
+        let hundredths = (percent * 100.0).round();
+        // A decimal of two places is off by rounding alone, a third place by 0.1 at least.
+        if !(0.0..=100.0).contains(&percent) || (percent * 100.0 - hundredths).abs() > 1e-6 {
+            return None;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a whole number from 0 to 10,000"
+        )]
+        Weight::from_hundredths(hundredths as u16)
+    }
+
+    /// What is left of it when `other` is taken away; at least 0.
+    pub fn less(self, other: Weight) -> Weight {
+        Weight(self.0.saturating_sub(other.0))
+    }
+
     /// Hundredths of a percent.
     pub fn hundredths(self) -> u16 {
         self.0
@@ -51,7 +71,7 @@ pub fn assign<'a>(salt: &str, unit: &str, entrants: impl Iterator<Item = Entrant
         .filter(|(_, entrant)| entrant.weight > Weight(0))
         .map(|(position, entrant)| {
             let digest = prefix.clone().add(entrant.id).finish();
-            (position, -libm::log(fraction(&digest)) / entrant.weight.percent(), entrant.id)
+            (position, score(fraction(&digest), entrant.weight), entrant.id)
         })
         .min_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.2.cmp(b.2)))
         .map(|(position, ..)| position)
@@ -60,6 +80,11 @@ pub fn assign<'a>(salt: &str, unit: &str, entrants: impl Iterator<Item = Entrant
 /// The `u` of one unit and variant, in (0, 1).
 pub fn uniform(salt: &str, unit: &str, variant_id: &str) -> f64 {
     fraction(&Framed::new("turnout/assign/1").add(salt).add(unit).add(variant_id).finish())
+}
+
+/// What an entrant of weight > 0 with this `u` runs the race in; the smallest wins.
+pub fn score(uniform: f64, weight: Weight) -> f64 {
+    -libm::log(uniform) / weight.percent()
 }
 
 /// The position of the variant for a call without a unit: `random` (uniform over all `u64`) falls into the weights.

@@ -7,10 +7,11 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use data_encoding::{BASE64, HEXLOWER};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::api::Access;
 use crate::endpoint::parameter;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
@@ -25,9 +26,14 @@ impl KeyDigest {
         KeyDigest(Sha256::digest(key.as_bytes()).into())
     }
 
+    /// 64 hex digits, for the record's place alone: no answer shows them.
+    pub fn hex(&self) -> String {
+        HEXLOWER.encode(&self.0)
+    }
+
     /// The key in KV under which this key's record lies.
     pub fn storage_key(&self) -> String {
-        format!("key:{}", HEXLOWER.encode(&self.0))
+        format!("key:{}", self.hex())
     }
 
     /// Whether two digests are of the same key, in constant time.
@@ -67,7 +73,8 @@ pub fn presented<'h>(header: impl Fn(&str) -> Option<&'h str>, query: &str) -> V
 }
 
 /// What a key may do. Without `models`, direct models, `auto` and rules are closed to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Call routers.
@@ -85,7 +92,12 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn as_str(self) -> &'static str {
+    /// Every scope, in the order in which they are named to people.
+    pub const ALL: [Scope; 6] =
+        [Scope::Call, Scope::Models, Scope::Feedback, Scope::Read, Scope::Write, Scope::Gateway];
+
+    /// As records and requests spell it.
+    pub fn as_str(self) -> &'static str {
         match self {
             Scope::Call => "call",
             Scope::Models => "models",
@@ -97,10 +109,65 @@ impl Scope {
     }
 }
 
+/// How many calls a key may make in a time. The numbers are the worker's own, fixed when it is deployed: `wrangler.toml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// The fewest.
+    Low,
+    /// In between.
+    Standard,
+    /// The most.
+    High,
+}
+
+impl Tier {
+    /// Every tier, the lowest first.
+    pub const ALL: [Tier; 3] = [Tier::Low, Tier::Standard, Tier::High];
+
+    /// As records and requests spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tier::Low => "low",
+            Tier::Standard => "standard",
+            Tier::High => "high",
+        }
+    }
+
+    /// The tier of that name.
+    pub fn named(name: &str) -> Option<Tier> {
+        Tier::ALL.into_iter().find(|tier| tier.as_str() == name)
+    }
+
+    /// The rate limit binding that counts its keys' calls.
+    pub fn binding(self) -> &'static str {
+        match self {
+            Tier::Low => "RATE_LOW",
+            Tier::Standard => "RATE_STANDARD",
+            Tier::High => "RATE_HIGH",
+        }
+    }
+
+    /// What a key that is over its limit is told.
+    pub fn over(self) -> Error {
+        let message = format!(
+            "This key has made as many calls as its tier `{}` allows for now; wait up to {RATE_PERIOD_SECONDS} s, or ask for a \
+             key of a higher tier. (Limits are fixed when the worker is deployed, and counted apart in each of Cloudflare's \
+             locations.)",
+            self.as_str()
+        );
+        Error::new(ErrorKind::RateLimited, message)
+    }
+}
+
+/// After these seconds a caller that was over its limit has calls again: the `period` of all three bindings in `wrangler.toml`.
+pub const RATE_PERIOD_SECONDS: u32 = 60;
+
 /// A client key's record in KV: everything about it but the key.
 ///
 /// A field that is not known is a fault, so that a typo in `routers` or `revoked` admits nobody instead of everybody.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRecord {
     /// Its id, which records carry.
@@ -112,28 +179,56 @@ pub struct KeyRecord {
     #[serde(default)]
     pub scopes: Vec<Scope>,
     /// The only routers that it may name; all where absent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routers: Option<Vec<String>>,
-    /// For conditions of later versions; kept as it is.
-    #[serde(default)]
+    /// Its [`Tier`]'s name. A record that was written by hand may have another one, which limits nothing and is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
     /// Seconds since 1970 from which it is refused.
-    #[serde(default, alias = "expiresAt")]
+    #[serde(default, alias = "expiresAt", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
     /// Refused now and for ever.
     #[serde(default)]
     pub revoked: bool,
+    /// What is odd in it, and harmless.
+    #[serde(skip)]
+    pub warnings: Vec<Fault>,
 }
 
 impl KeyRecord {
+    /// A record that says nothing but its id, and so opens nothing.
+    pub fn of(id: String) -> KeyRecord {
+        KeyRecord {
+            id,
+            name: String::new(),
+            scopes: Vec::new(),
+            routers: None,
+            tier: None,
+            expires_at: None,
+            revoked: false,
+            warnings: Vec::new(),
+        }
+    }
+
     /// Reads a stored record. One that cannot be read admits nobody.
     pub fn parse(bytes: &[u8]) -> Result<KeyRecord, Fault> {
-        serde_json::from_slice(bytes).map_err(|error| {
+        let read = serde_json::from_slice(bytes).map_err(|error| {
             Fault::new(
                 "",
                 format!("this key's record is not valid ({error}); write {{\"id\", \"scopes\": [\"call\"]}}"),
             )
+        });
+        read.map(|record: KeyRecord| KeyRecord {
+            warnings: record.tier_fault().into_iter().collect(),
+            ..record
         })
+    }
+
+    /// That its tier is none that limits anything.
+    fn tier_fault(&self) -> Option<Fault> {
+        let tier = self.tier.as_deref()?;
+        let message = "is none of `low`, `standard` and `high`, so that the key's calls are not limited; write one of them";
+        Tier::named(tier).is_none().then(|| Fault::new("tier", message))
     }
 }
 
@@ -163,6 +258,14 @@ impl Caller {
         match self {
             Caller::Admin => "admin",
             Caller::Key(record) => &record.id,
+        }
+    }
+
+    /// How many calls it may make; `None` for as many as it likes.
+    pub fn tier(&self) -> Option<Tier> {
+        match self {
+            Caller::Admin => None,
+            Caller::Key(record) => Tier::named(record.tier.as_deref()?),
         }
     }
 
@@ -197,6 +300,19 @@ impl Caller {
         )))
     }
 
+    /// Refuses an operation of the control API that the key is not for.
+    pub fn check_access(&self, access: Access) -> Result<(), Error> {
+        match (access, self) {
+            (Access::Open, _) | (Access::Admin, Caller::Admin) => Ok(()),
+            (Access::Scope(scope), _) => self.check_scope(scope),
+            (Access::Admin, Caller::Key(_)) => {
+                let message =
+                    "Only ADMIN_KEY may do this: who can make keys could make one that may do everything.";
+                Err(Error::new(ErrorKind::MissingScope, message))
+            }
+        }
+    }
+
     /// Refuses what the key has no scope for.
     pub fn check_scope(&self, scope: Scope) -> Result<(), Error> {
         if self.has(scope) {
@@ -226,7 +342,7 @@ impl crate::shelf::Document for KeyRecord {
     const MOST_STALE: Option<u64> = Some(60_000);
 
     fn warnings(&self) -> &[Fault] {
-        &[]
+        &self.warnings
     }
 
     fn parse(_: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {

@@ -3,6 +3,8 @@
 //! In scope: the unit, the first route that holds, the assignment. Out of scope: who serves the variant's model
 //! (`gateway`) and what happens when nobody does.
 
+pub mod explain;
+
 use std::rc::Rc;
 use std::sync::OnceLock;
 
@@ -95,9 +97,9 @@ pub fn decide(router: &Router, circumstances: &Circumstances<'_>) -> Decision {
     let assigned = match &router.choice {
         Choice::Routes(routes) => first_that_holds(routes, &facts, &mut notes)
             .or(router.default.as_ref())
-            .and_then(|route| variant_of(route, &unit, circumstances.random)),
+            .and_then(|route| variant_of(route, &unit, circumstances)),
         Choice::Rule(rule) => chosen_by(rule, router, &facts, &mut notes)
-            .or_else(|| variant_of(router.default.as_ref()?, &unit, circumstances.random)),
+            .or_else(|| variant_of(router.default.as_ref()?, &unit, circumstances)),
     };
     Decision { unit, assigned, notes }
 }
@@ -136,17 +138,18 @@ fn first_that_holds<'r>(
 /// Notes go into a response header; the first few tell what is wrong.
 const MOST_NOTES: usize = 4;
 
-fn variant_of(route: &Route, unit: &Unit, random: u64) -> Option<Assigned> {
+fn variant_of(route: &Route, unit: &Unit, circumstances: &Circumstances<'_>) -> Option<Assigned> {
+    let phase = route.at(circumstances.now);
     let position = match unit.kind {
-        UnitKind::User | UnitKind::Session => assign(&route.salt, &unit.id, route.entrants()),
-        UnitKind::Call => draw(random, route.variants.iter().map(|variant| variant.weight)),
+        UnitKind::User | UnitKind::Session => assign(&route.salt, &unit.id, phase.entrants()),
+        UnitKind::Call => draw(circumstances.random, phase.variants.iter().map(|variant| variant.weight)),
     };
-    let variant = route.variants.get(position?)?;
+    let variant = phase.variants.get(position?)?;
     Some(Assigned {
         route: route.id.clone(),
         variant: variant.id.clone(),
         model: variant.model.clone(),
-        epoch: route.epoch,
+        epoch: phase.epoch,
         reference: variant.reference,
         treatment: variant.treatment.clone(),
         failover: variant.failover.clone(),

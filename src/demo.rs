@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
+use crate::gateway::DEMO;
 use chance::{Chance, Dice};
 use text::Length;
 use wire::{Delta, Finish, Head, Tokens};
@@ -110,6 +111,14 @@ pub struct Chunk {
 
 /// Characters a token, by which the demo models count: OpenAI's rule of thumb for English.
 const CHARS_PER_TOKEN: u32 = 4;
+
+/// What a call to a demo model is told where there are none.
+pub fn off(model: &str) -> Error {
+    let message = format!(
+        "'{DEMO}/{model}' is a demo model, and those are off here; set the variable DEMO to `on` to have them."
+    );
+    Error { param: Some("model".to_owned()), ..Error::new(ErrorKind::ModelNotFound, message) }
+}
 
 /// Answers a call.
 ///

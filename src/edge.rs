@@ -1,16 +1,18 @@
 //! Workers: the only folder that knows them. Everything that decides is above; here is what waits.
 //!
-//! `invocation` is one request and what its handling needs; `call` is the recipe of a model call; `config` holds stored
-//! documents; `exchange` does what `crate::exchange` says, by attempts in `upstream`; `stream` moves what was committed; `models` lists; `glue` is the border to JavaScript.
+//! `control` is the Durable Object that serialises changes, `admin` asks it; `invocation` is one request and what its handling needs; `call` is the recipe of a model call; `config` holds stored
+//! documents; `exchange` does what `crate::exchange` says, by attempts in `upstream`; `stream` moves what was committed; `limit` counts the calls of keys that have a tier; `models` lists; `glue` is the border to JavaScript.
 
 mod admin;
 mod call;
 mod config;
+mod control;
 mod demo;
 mod exchange;
 mod glue;
 mod invocation;
 mod journal;
+mod limit;
 mod models;
 mod settings;
 mod stream;

@@ -1,19 +1,27 @@
-//! Downstreams: the built-in providers and those of the KV key `gateway`, and which of them serves a model.
+//! Downstreams: the built-in providers and those of the KV key `gateway`, which of them serves a model, and the rules.
 //!
-//! In scope: a gateway that is valid by construction, and its look-ups. Out of scope: rules (parsed as a known field,
-//! not served yet), the request that is sent (`outbound`), `demo/…` models, which the worker serves itself.
+//! In scope: a gateway that is valid by construction, and its look-ups. Out of scope: the request that is sent (`outbound`),
+//! what a rule's steps do (`plugin`), `demo/…` models, which the worker serves itself.
 
 mod base_url;
 mod document;
+pub mod edit;
 mod formats;
+mod host;
+mod routing;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::dialect::Dialect;
+use crate::document::Format;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
 use crate::provider::{self, Habits, PROVIDERS, Provider};
+
+pub use routing::{Asked, Pipeline};
+pub use rules::{PathPattern, Rule};
 
 /// The id before the slash of models that the worker serves itself, where `DEMO=on`.
 pub const DEMO: &str = "demo";
@@ -21,12 +29,19 @@ pub const DEMO: &str = "demo";
 /// Ids that no document may give to a downstream: `DEMO`, and the prefixes by which a request names a router.
 pub const RESERVED: &[&str] = &["turnout", "inworld", "routers", DEMO];
 
+/// What is shown in place of a literal key, and what stands for it in a document that comes back (law 8).
+pub const KEPT: &str = "***";
+
 /// Every downstream by id. A default one has the built-ins alone.
 #[derive(Clone, Debug)]
 pub struct Gateway {
     downstreams: BTreeMap<String, Downstream>,
+    /// The ids of the document's downstreams, in its order.
+    order: Vec<String>,
     /// A listed model to the first downstream, in the document's order, that lists it.
     listed: BTreeMap<String, String>,
+    /// By falling specificity, then in the document's order.
+    rules: Vec<Rule>,
     /// What is odd in the document.
     warnings: Vec<Fault>,
 }
@@ -85,8 +100,17 @@ pub struct Target<'a> {
 impl Gateway {
     /// Reads the KV document `gateway`: the gateway and its warnings, or every fault that it has (at most 64 are listed).
     pub fn parse(bytes: &[u8]) -> Result<(Gateway, Vec<Fault>), Vec<Fault>> {
-        let (configured, warnings) = document::parse(bytes)?;
-        Ok((Gateway::with(configured), warnings))
+        Gateway::parse_as(Format::Either, bytes)
+    }
+
+    /// As [`Gateway::parse`], of a document that is said to be in a format.
+    pub fn parse_as(format: Format, bytes: &[u8]) -> Result<(Gateway, Vec<Fault>), Vec<Fault>> {
+        document::parse(format, bytes)
+    }
+
+    /// The rules, the most specific first.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
     /// The downstream and model that `provider/model` names. The first slash divides: `openrouter/anthropic/claude-x`
@@ -132,7 +156,7 @@ impl Gateway {
             .flat_map(|downstream| downstream.models.iter().map(|model| format!("{}/{model}", downstream.id)))
     }
 
-    /// The built-ins, replaced where the document has one of that id.
+    /// The built-ins, replaced where the document has one of that id. There are no rules yet.
     fn with(configured: Vec<Downstream>) -> Gateway {
         let mut listed = BTreeMap::new();
         for downstream in &configured {
@@ -140,10 +164,11 @@ impl Gateway {
                 listed.entry(model.clone()).or_insert_with(|| downstream.id.clone());
             }
         }
+        let order = configured.iter().map(|downstream| downstream.id.clone()).collect();
         let builtins = PROVIDERS.iter().map(Downstream::builtin);
         let downstreams =
             builtins.chain(configured).map(|downstream| (downstream.id.clone(), downstream)).collect();
-        Gateway { downstreams, listed, warnings: Vec::new() }
+        Gateway { downstreams, order, listed, rules: Vec::new(), warnings: Vec::new() }
     }
 
     /// The three ids that are most like `id`; another name of a provider stands for its id.

@@ -10,12 +10,15 @@ pub mod endpoint;
 pub mod error;
 pub mod fault;
 pub mod hash;
+pub mod moment;
 pub mod nearest;
+pub mod openapi;
 pub mod random;
 
 pub mod auth;
 pub mod call;
 pub mod identity;
+pub mod keys;
 
 pub mod assignment;
 pub mod condition;
@@ -25,8 +28,12 @@ pub mod treatment;
 
 pub mod gateway;
 pub mod outbound;
+pub mod plugin;
 pub mod provider;
+pub mod reach;
 pub mod shelf;
+
+pub mod control;
 
 pub mod exchange;
 

@@ -53,6 +53,8 @@ pub struct Outbound {
     pub url: String,
     /// Lower-case names. One of them carries the credential; `Debug` shows no value.
     pub headers: Vec<(&'static str, String)>,
+    /// Headers that a rule adds; of two of a name these hold. None of them may carry a credential, and `Debug` shows none.
+    pub added: Vec<(String, String)>,
     /// What is sent.
     pub body: Body,
     /// Whether we ask for a usage chunk that the caller did not ask for, and must therefore withhold.
@@ -153,7 +155,7 @@ pub fn outbound(
             (Body::Spliced(call.splices(&overrides)), overrides.ask_usage)
         }
     };
-    Ok(Outbound { url, headers, body, asked_usage })
+    Ok(Outbound { url, headers, added: Vec::new(), body, asked_usage })
 }
 
 /// What is to be different in a body of the caller's own dialect (law 1), by the habits of the downstream.

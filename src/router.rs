@@ -4,15 +4,21 @@
 //! written in KV (`document`), and choosing ([`crate::decision`]). Nothing here is checked twice.
 
 mod document;
+pub mod edit;
 mod epoch;
 mod ids;
 mod parameters;
+pub mod plan;
+pub mod ramp;
 mod selection;
+mod share;
 mod templates;
 mod variant;
 
 use std::rc::Rc;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use document::ROUTER as DOCUMENT;
 pub use document::parse;
 
 use crate::assignment::{Entrant, Weight};
@@ -21,6 +27,7 @@ pub use crate::document::MAX_BYTES;
 use crate::exchange::plan::Failover;
 use crate::fault::Fault;
 use crate::treatment::Treatment;
+use ramp::Ramp;
 
 /// A named definition: what an app names as its `model`.
 #[derive(Debug)]
@@ -57,15 +64,36 @@ pub struct Route {
     pub id: Rc<str>,
     /// What its units are hashed with.
     pub salt: String,
-    /// At least one; their weights sum to 100 %.
+    /// At least one; their own weights sum to 100 %. Which weights hold now, [`Route::at`] says.
     pub variants: Vec<Variant>,
-    /// Identifies the arms and weights: figures of two epochs are never simply added.
+    /// Of the variants' own weights. Identifies arms and weights: figures of two epochs are never simply added.
+    pub epoch: Epoch,
+    /// Other weights from given moments on.
+    pub ramp: Option<Box<Ramp>>,
+}
+
+/// A route at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Phase<'r> {
+    /// Its variants, with the weights that hold then.
+    pub variants: &'r [Variant],
+    /// Of these weights.
     pub epoch: Epoch,
 }
 
 impl Route {
+    /// The route as it is at `now`, in milliseconds since 1970.
+    pub fn at(&self, now: u64) -> Phase<'_> {
+        match self.ramp.as_ref().and_then(|ramp| ramp.step_at(now)) {
+            None => Phase { variants: &self.variants, epoch: self.epoch },
+            Some(step) => Phase { variants: &step.variants, epoch: step.epoch },
+        }
+    }
+}
+
+impl<'r> Phase<'r> {
     /// The variants as they enter the race.
-    pub fn entrants(&self) -> impl Iterator<Item = Entrant<'_>> + Clone {
+    pub fn entrants(self) -> impl Iterator<Item = Entrant<'r>> + Clone {
         self.variants.iter().map(|variant| Entrant { id: &variant.id, weight: variant.weight })
     }
 }
@@ -147,6 +175,16 @@ pub fn is_model(model: &str) -> bool {
 }
 
 impl Router {
+    /// Every route in order of precedence, with its condition; the default route, which has none, last.
+    pub fn routes(&self) -> impl Iterator<Item = (Option<&Expression>, &Route)> {
+        let conditional: &[(Expression, Route)] = match &self.choice {
+            Choice::Routes(routes) => routes,
+            Choice::Rule(_) => &[],
+        };
+        let default = self.default.iter().map(|route| (None, route));
+        conditional.iter().map(|(condition, route)| (Some(condition), route)).chain(default)
+    }
+
     /// Every expression of the router.
     fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let (routes, rule): (&[_], _) = match &self.choice {

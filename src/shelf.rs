@@ -175,6 +175,27 @@ impl<T: Document> Shelf<T> {
         self.entries.get(name).map(|entry| entry.state.clone())
     }
 
+    /// How long ago, in milliseconds, what is known under `name` was checked against KV; `None` where nothing is.
+    pub fn age(&self, name: &str, now: u64) -> Option<u64> {
+        self.entries.get(name).map(|entry| now.saturating_sub(entry.checked_at))
+    }
+
+    /// Has the next call look at KV again: what is known under `name` has just been changed.
+    pub fn expire(&mut self, name: &str) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.checked_at = 0;
+            entry.refreshing_since = None;
+        }
+    }
+
+    /// The same for all names.
+    pub fn expire_all(&mut self) {
+        for entry in self.entries.values_mut() {
+            entry.checked_at = 0;
+            entry.refreshing_since = None;
+        }
+    }
+
     /// What is wrong or odd with the document that was read last, in one line; said once.
     pub fn take_log(&mut self, name: &str) -> Option<String> {
         self.entries.get_mut(name)?.unlogged.take()

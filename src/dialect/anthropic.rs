@@ -18,6 +18,7 @@ mod model;
 mod names;
 mod part;
 mod places;
+mod plugin;
 mod read;
 mod reading;
 mod schema;

@@ -21,6 +21,7 @@ mod parts;
 mod path;
 mod pieces;
 mod places;
+mod plugin;
 mod reading;
 mod request;
 mod said;

@@ -24,6 +24,7 @@ mod messages;
 mod model;
 mod parts;
 mod places;
+mod plugin;
 mod reading;
 mod request;
 mod thoughts;

@@ -16,6 +16,7 @@ mod items;
 mod loss;
 mod output;
 mod places;
+mod plugin;
 mod reading;
 mod reply;
 mod request;

@@ -16,6 +16,7 @@ use super::{Dialect, ReplyTo};
 use crate::call::field::Field;
 use crate::endpoint::Found;
 use crate::error::Error;
+use crate::plugin;
 use crate::provider::{AuthStyle, Habits};
 use crate::relay::reading::Reading;
 use crate::treatment::Places;
@@ -32,6 +33,8 @@ pub(crate) struct Wire {
     pub(crate) address: Address,
     /// Where it has what a variant sets.
     pub(crate) places: Places,
+    /// Where it has what plugins look for.
+    pub(crate) plugins: plugin::Parts,
     pub(crate) stream: Stream,
     pub(crate) errors: Errors,
     pub(crate) translation: Translation,

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// A JSON value. Without `Debug`, for it may hold a credential.
 #[derive(Clone, PartialEq)]
@@ -28,6 +29,37 @@ impl Json {
             Json::Text(_) => "a string",
             Json::Array(_) => "an array",
             Json::Object(_) => "an object",
+        }
+    }
+
+    /// The document as it is stored: with line ends, for people read it in KV.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        // Every key is a string and every number finite, so that nothing can fail.
+        serde_json::to_vec_pretty(self).unwrap_or_default()
+    }
+}
+
+/// With its members in their order, and twice where they stand twice.
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match self {
+            Json::Null => serializer.serialize_unit(),
+            Json::Bool(value) => serializer.serialize_bool(*value),
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
+            Json::Number(number) if number.fract() == 0.0 && number.abs() < EXACT => {
+                serializer.serialize_i64(*number as i64)
+            }
+            Json::Number(number) => serializer.serialize_f64(*number),
+            Json::Text(text) => serializer.serialize_str(text),
+            Json::Array(items) => serializer.collect_seq(items),
+            Json::Object(members) => {
+                let mut map = serializer.serialize_map(Some(members.len()))?;
+                for (key, value) in members {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
         }
     }
 }

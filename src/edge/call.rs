@@ -1,6 +1,6 @@
 //! One model call, from its bytes to its record.
 //!
-//! 1. Who calls: 401, 503.
+//! 1. Who calls, and whether they may call just now: 401, 429, 503.
 //! 2. What they send: 400, 413.
 //! 3. What they name: 404, 403, 503.
 //! 4. Which variant: cannot fail.
@@ -11,6 +11,7 @@
 //!
 //! 1 to 4 are here; 5 to 8 in [`super::exchange`], for they may come round again.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -23,7 +24,7 @@ use super::exchange::{FIGURES, served};
 use super::invocation::{Invocation, error_headers, now, resolved};
 use super::journal::Journal;
 use super::settings::settings;
-use super::{config, glue};
+use super::{config, glue, limit};
 use crate::auth::{Caller, KeyDigest, Scope, presented};
 use crate::call::{Call, Outline};
 use crate::decision::{Circumstances, Decision, decide};
@@ -32,7 +33,7 @@ use crate::endpoint::{Ask, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::exchange::plan::{Asked, Failover, Planned, holders, planned};
-use crate::gateway::Gateway;
+use crate::gateway::{self, Gateway, Target};
 use crate::identity::Unit;
 use crate::nearest::{did_you_mean, nearest, shortened};
 use crate::record::Outcome;
@@ -61,6 +62,8 @@ pub(super) struct Accepted {
     pub(super) outline: Outline,
     pub(super) raw: Uint8Array,
     pub(super) gateway: Rc<Gateway>,
+    /// Targets that a rule says, with the names that were asked for.
+    pub(super) claims: Vec<Claim>,
     /// The caller named a model, not a router.
     pub(super) direct: bool,
     pub(super) usage: UsageMode,
@@ -72,6 +75,21 @@ pub(super) struct Accepted {
     pub(super) treatment: Option<Applied>,
 }
 
+/// A target of a rule.
+pub(super) struct Claim {
+    /// `downstream/model`.
+    pub(super) target: Rc<str>,
+    /// The model that the caller named.
+    pub(super) asked: String,
+}
+
+/// Whom a `model` names.
+enum Named {
+    Router(Stored<Router>),
+    /// A model; the targets that a rule has for it come first, where there are any.
+    Model(Vec<Claim>),
+}
+
 /// The call, its attempts (or why there are none), and its record.
 async fn accepted(
     invocation: &Rc<Invocation>,
@@ -79,6 +97,7 @@ async fn accepted(
 ) -> Result<(Accepted, Result<Exchange, Error>, Journal), Error> {
     // 1.
     let caller = authenticated(invocation).await?;
+    limit::check(invocation, &caller).await?;
     // 2.
     let raw = body(invocation).await?;
     let call = Call::parse(ask, raw.to_vec())?;
@@ -91,14 +110,18 @@ async fn accepted(
     };
     let (gateway, ()) = join(config::gateway(invocation), warm).await;
     let (gateway, gateway_fault) = gateway?;
-    let router = match router_named(call.model(), &gateway) {
-        Some(name) => Some(router(invocation, &caller, &gateway, name).await?),
-        None => caller.check_model(call.model()).map(|()| None)?,
+    let (router, mut claims) = match named(invocation, &caller, &gateway, &call).await? {
+        Named::Router(router) => (Some(router), Vec::new()),
+        Named::Model(claims) => (None, claims),
     };
     for model in &call.asked().models {
         caller.check_model(model)?;
     }
-    if router.is_none() && is_auto(call.model(), &gateway) && call.asked().models.is_empty() {
+    if router.is_none()
+        && claims.is_empty()
+        && is_auto(call.model(), &gateway)
+        && call.asked().models.is_empty()
+    {
         let message = "`models` is missing: `auto` chooses among the models that it names.";
         return Err(Error::invalid("models", message));
     }
@@ -115,10 +138,11 @@ async fn accepted(
     let direct = router.is_none();
     let mut treatment = None;
     let plan = match decision.assigned {
-        _ if direct => Ok(direct_plan(invocation, &call, &gateway)),
+        _ if direct => Ok(direct_plan(invocation, &call, &gateway, &mut claims)),
         Some(assigned) => assigned.treatment.of_call(call.prompt_variables()).map(|applied| {
             treatment = applied;
-            exchange(invocation, &call, Some(&assigned.model), &assigned.failover, call.asked())
+            let asked = with_claims(invocation, &call, &gateway, &mut claims);
+            exchange(invocation, &call, Some(&assigned.model), &assigned.failover, &asked)
         }),
         None => Err(no_route_matched(journal.notes())),
     };
@@ -129,15 +153,29 @@ async fn accepted(
     let usage = router.map_or_else(UsageMode::default, |router| router.value.usage);
     let outline = call.into_outline();
     let (events, conversation) = (ask.events, OnceCell::new());
-    let accepted = Accepted { outline, raw, gateway, direct, usage, events, conversation, treatment };
+    let accepted = Accepted { outline, raw, gateway, claims, direct, usage, events, conversation, treatment };
     Ok((accepted, exchange, journal))
 }
 
-/// The attempts of a call that names a model, or leaves it to us which. OpenRouter's `models` are its own, and go on.
-fn direct_plan(invocation: &Invocation, call: &Call, gateway: &Gateway) -> (Exchange, Vec<String>) {
+/// The attempts of a call that names a model, or leaves it to us which: a rule's downstreams one after the other, else the one
+/// that has it. OpenRouter's `models` are its own, and go on.
+fn direct_plan(
+    invocation: &Invocation,
+    call: &Call,
+    gateway: &Gateway,
+    claims: &mut Vec<Claim>,
+) -> (Exchange, Vec<String>) {
     let failover = DEFAULTS.with(Rc::clone);
+    if let Some((first, others)) = claims.split_first() {
+        let model = first.target.clone();
+        let models = others.iter().map(|claim| claim.target.clone()).collect();
+        let failover = Failover { models, ..Failover::clone(&failover) };
+        let asked = with_claims(invocation, call, gateway, claims);
+        return exchange(invocation, call, Some(&model), &failover, &asked);
+    }
     if is_auto(call.model(), gateway) {
-        return exchange(invocation, call, None, &failover, call.asked());
+        let asked = with_claims(invocation, call, gateway, claims);
+        return exchange(invocation, call, None, &failover, &asked);
     }
     let model = Rc::from(call.model());
     let target = gateway.by_listed_model(&model).or_else(|| gateway.target(&model).ok());
@@ -146,7 +184,39 @@ fn direct_plan(invocation: &Invocation, call: &Call, gateway: &Gateway) -> (Exch
         let asked = Asked { ignore: call.asked().ignore.clone(), ..asked };
         return exchange(invocation, call, Some(&model), &failover, &asked);
     }
-    exchange(invocation, call, Some(&model), &failover, call.asked())
+    let asked = with_claims(invocation, call, gateway, claims);
+    exchange(invocation, call, Some(&model), &failover, &asked)
+}
+
+/// What the call asks of its failover, with the targets of rules in place of models that they name.
+fn with_claims<'c>(
+    invocation: &Invocation,
+    call: &'c Call,
+    gateway: &Gateway,
+    claims: &mut Vec<Claim>,
+) -> Cow<'c, Asked> {
+    if call.asked().models.is_empty() || gateway.rules().is_empty() {
+        return Cow::Borrowed(call.asked());
+    }
+    let mut models = Vec::new();
+    for model in &call.asked().models {
+        let claimed = claims_of(gateway.claimed(&asked(invocation, call, model)), model);
+        if claimed.is_empty() {
+            models.push(model.clone());
+        }
+        models.extend(claimed.iter().map(|claim| claim.target.to_string()));
+        claims.extend(claimed);
+    }
+    Cow::Owned(Asked { models, ..call.asked().clone() })
+}
+
+fn asked<'a>(invocation: &'a Invocation, call: &Call, model: &'a str) -> gateway::Asked<'a> {
+    gateway::Asked { path: &invocation.path, dialect: call.dialect(), model }
+}
+
+fn claims_of(targets: Vec<Target<'_>>, asked: &str) -> Vec<Claim> {
+    let claim = |target: Target<'_>| Claim { target: target.to_string().into(), asked: asked.to_owned() };
+    targets.into_iter().map(claim).collect()
 }
 
 /// The attempts, and what is odd about their order.
@@ -217,14 +287,42 @@ async fn body(invocation: &Invocation) -> Result<Uint8Array, Error> {
     })
 }
 
-/// The router that a `model` names; `None` where it names a model. In the order of precedence: a router by prefix, a model
-/// that a downstream lists, `auto`, `provider/model`, a bare router name.
-fn router_named<'m>(model: &'m str, gateway: &Gateway) -> Option<&'m str> {
-    named_by(model).or_else(|| {
-        let is_model = gateway.by_listed_model(model).is_some() || model == AUTO || model.contains('/');
-        (!is_model).then_some(model)
-    })
+/// Whom the call's `model` names. In the order of precedence: a router by prefix, a model that a rule names, one that a
+/// downstream lists, `auto`, `provider/model`, a bare router name; and what none of these is, whom a rule for every model has for it.
+async fn named(
+    invocation: &Invocation,
+    caller: &Caller,
+    gateway: &Gateway,
+    call: &Call,
+) -> Result<Named, Error> {
+    let model = call.model();
+    if let Some(name) = named_by(model) {
+        return router(invocation, caller, gateway, name).await.map(Named::Router);
+    }
+    let asked = asked(invocation, call, model);
+    let mut claims = claims_of(gateway.claimed(&asked), model);
+    let is_known = !claims.is_empty() || gateway.by_listed_model(model).is_some() || is_auto(model, gateway);
+    if is_known || model.contains('/') {
+        caller.check_model(model)?;
+        if !is_known && gateway.target(model).is_err() && !model.starts_with(DEMO_PREFIX) {
+            claims = claims_of(gateway.caught(&asked), model);
+        }
+        return Ok(Named::Model(claims));
+    }
+    match router(invocation, caller, gateway, model).await {
+        Err(error) if error.kind.status() < 500 => {
+            let caught = claims_of(gateway.caught(&asked), model);
+            // Whoever may not call models directly is told of routers.
+            if caught.is_empty() || caller.check_model(model).is_err() {
+                return Err(error);
+            }
+            Ok(Named::Model(caught))
+        }
+        found => found.map(Named::Router),
+    }
 }
+
+const DEMO_PREFIX: &str = "demo/";
 
 async fn router(
     invocation: &Invocation,
@@ -257,7 +355,8 @@ pub(super) fn models(invocation: &Invocation, caller: &Caller, gateway: &Gateway
         return Vec::new();
     }
     let demo = if settings(&invocation.env).demo { crate::demo::MODELS } else { &[] };
-    gateway.models().chain(demo.iter().map(|model| model.id.to_owned())).collect()
+    let claimable = gateway.claimable().into_iter().map(str::to_owned);
+    gateway.models().chain(claimable).chain(demo.iter().map(|model| model.id.to_owned())).collect()
 }
 
 fn decision(invocation: &Invocation, call: &Call, router: Option<&Router>) -> Decision {

@@ -26,6 +26,10 @@ pub(super) trait Shelved: Document + 'static {
     fn key(name: &str) -> String;
     /// The key of its last good copy.
     fn good_key(name: &str) -> String;
+    /// Its key in KV, as the log has it.
+    fn logged_key(name: &str) -> String {
+        Self::key(name)
+    }
     /// Its shelf.
     fn shelf<R>(work: impl FnOnce(&mut Shelf<Self>) -> R) -> R;
 }
@@ -69,13 +73,17 @@ impl Shelved for KeyRecord {
     fn good_key(name: &str) -> String {
         name.to_owned()
     }
+    /// The hash of a key is not for logs; its beginning is enough to find the record.
+    fn logged_key(name: &str) -> String {
+        format!("{}…", name.get(..16).unwrap_or_default())
+    }
     fn shelf<R>(work: impl FnOnce(&mut Shelf<Self>) -> R) -> R {
         KEYS.with_borrow_mut(work)
     }
 }
 
 const ROUTER_PREFIX: &str = "router:";
-const GATEWAY: &str = "gateway";
+pub(super) const GATEWAY: &str = "gateway";
 
 /// The gateway, and why its newest document is not in use, where it is not.
 pub(super) async fn gateway(invocation: &Invocation) -> Result<(Rc<Gateway>, Option<Rc<str>>), Error> {
@@ -110,6 +118,27 @@ pub(super) async fn router(invocation: &Invocation, name: &str) -> Result<Option
         }
         None => Err(unavailable()),
     }
+}
+
+/// What this isolate serves of a router, without a look at KV: its revision and how long ago KV was asked.
+pub(super) fn held(name: &str) -> (Option<Rc<str>>, Option<u64>) {
+    Router::shelf(|shelf| {
+        let revision = match shelf.known(name) {
+            Some(State::Present(stored)) => Some(stored.revision),
+            Some(State::Absent | State::Invalid(_)) | None => None,
+        };
+        (revision, shelf.age(name, now()))
+    })
+}
+
+/// Has the next call read a document again that was changed through this isolate.
+pub(super) fn expire<T: Shelved>(name: &str) {
+    T::shelf(|shelf| shelf.expire(name));
+}
+
+/// The same of all client keys: which record an id stands for is not known here.
+pub(super) fn expire_keys() {
+    KeyRecord::shelf(Shelf::expire_all);
 }
 
 /// Reads a router where this isolate does not hold it yet.
@@ -177,7 +206,7 @@ async fn refreshed<T: Shelved>(env: &Env, name: &str) -> Option<Good> {
         }
     };
     if let Some(log) = T::shelf(|shelf| shelf.take_log(name)) {
-        console_warn!("'{key}' is {log}");
+        console_warn!("'{}' is {log}", T::logged_key(name));
     }
     good
 }

@@ -9,16 +9,6 @@ use super::upstream::Allowance;
 use crate::call::Call;
 use crate::demo::{Answer, DIALECT, DemoRequest};
 use crate::endpoint::Ask;
-use crate::error::{Error, ErrorKind};
-use crate::gateway::DEMO;
-
-/// What a call to a demo model is told where there are none.
-pub(super) fn off(model: &str) -> Error {
-    let message = format!(
-        "'{DEMO}/{model}' is a demo model, and those are off here; set the variable DEMO to `on` to have them."
-    );
-    Error { param: Some("model".to_owned()), ..Error::new(ErrorKind::ModelNotFound, message) }
-}
 
 /// A call to a demo model, in Chat Completions: what `receive` in `upstream.js` resolves to.
 pub(super) fn answer(

@@ -3,6 +3,7 @@
 //! In scope: the loop between [`Exchange`] and the wire, and the answer that the caller gets. Out of scope: every
 //! decision (`crate::exchange`).
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -13,7 +14,7 @@ use super::call::{Accepted, answered, unserved};
 use super::invocation::{Invocation, now, resolved};
 use super::journal::Journal;
 use super::settings::{setting, settings};
-use super::upstream::{self, Allowance, Answer, Body, Manner};
+use super::upstream::{self, Allowance, Answer, Body, Manner, Plugins};
 use super::{demo, glue, stream};
 use crate::call::{Edits, Overrides, apply};
 use crate::demo::DIALECT as SPOKEN_BY_DEMO;
@@ -25,8 +26,9 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::circuit::Circuits;
 use crate::exchange::figures::Figures;
 use crate::exchange::{Event, Exchange, Relay, Step};
-use crate::gateway::{DEMO, Target};
-use crate::outbound::{Outbound, Sending, outbound};
+use crate::gateway::{Asked, DEMO, Pipeline, Target};
+use crate::outbound::{self, Outbound, Sending, outbound};
+use crate::plugin::{self, Step as PluginStep};
 use crate::provider::Habits;
 use crate::record::Outcome;
 use crate::router::UsageMode;
@@ -60,7 +62,7 @@ pub(super) async fn served(
                     Err(error) => Event::Unsendable(error),
                     // 6.
                     Ok(prepared) => {
-                        let Prepared { provider, model, request, manner, note } = prepared;
+                        let Prepared { provider, model, request, manner, plugins, note } = prepared;
                         journal.attempt_begins(&provider, &model, manner.spoken());
                         if let Some(note) = note {
                             journal.note(note);
@@ -80,7 +82,7 @@ pub(super) async fn served(
                         let reveals =
                             |bytes: &[u8]| sent.as_ref().is_some_and(|sent| sent.is_revealed_by(bytes));
                         let (event, received) =
-                            upstream::received(invocation, promise, &manner, reveals).await;
+                            upstream::received(invocation, promise, (&manner, plugins), reveals).await;
                         (answer, is_translated) = (received, matches!(manner, Manner::Translated { .. }));
                         event
                     }
@@ -137,6 +139,7 @@ struct Prepared {
     model: String,
     request: Request,
     manner: Manner,
+    plugins: Plugins,
     /// What was lost in translation.
     note: Option<String>,
 }
@@ -150,8 +153,11 @@ enum Request {
 /// Who serves a target, and what is sent there; an error where it cannot be called.
 fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<Prepared, Error> {
     let Accepted { outline, gateway, direct, .. } = accepted;
-    // A variant's model is `provider/model`; a caller may name one that a downstream lists.
-    let listed = gateway.by_listed_model(name).filter(|_| *direct || !name.contains('/'));
+    // A rule says itself who serves what it claims. Else a variant's model is `provider/model`, and a caller may name one that
+    // a downstream lists.
+    let claim = accepted.claims.iter().find(|claim| *claim.target == *name);
+    let listed =
+        gateway.by_listed_model(name).filter(|_| claim.is_none() && (*direct || !name.contains('/')));
     if listed.is_none()
         && let Some(model) = name.strip_prefix(DEMO).and_then(|rest| rest.strip_prefix('/'))
     {
@@ -162,7 +168,10 @@ fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<
         .or_else(|error| gateway.by_listed_model(name).ok_or(error))
         .map_err(|error| unserved(error, *direct))?;
     let caller = outline.dialect();
-    let dialect = target.downstream.dialect_for(caller);
+    let asked =
+        Asked { path: &invocation.path, dialect: caller, model: claim.map_or(name, |claim| &claim.asked) };
+    let pipeline = gateway.pipeline(&asked, &target);
+    let dialect = pipeline.dialect(caller, target.downstream);
     let forwarded: Vec<(&str, &str)> =
         invocation.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let sending = Sending {
@@ -184,16 +193,50 @@ fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<
         (Some(body), Some(manner), None, note)
     };
     let sending = Sending { edits: edits.as_ref(), ..sending };
-    let outbound = outbound(outline, &target, &sending, translated, &|name| setting(&invocation.env, name))?;
+    let mut outbound =
+        outbound(outline, &target, &sending, translated, &|name| setting(&invocation.env, name))?;
+    let plugins = applied(accepted, &pipeline, dialect, &mut outbound);
     let manner = manner.unwrap_or(Manner::AsItIs { dialect, asked_usage: outbound.asked_usage });
     let (provider, model) = (target.downstream.id.clone(), target.model.to_owned());
-    Ok(Prepared { provider, model, request: Request::Http(outbound), manner, note })
+    Ok(Prepared { provider, model, request: Request::Http(outbound), manner, plugins, note })
+}
+
+/// Does to a request what the rules say; what they do to the answer is given back.
+fn applied(
+    accepted: &Accepted,
+    pipeline: &Pipeline<'_>,
+    dialect: Dialect,
+    outbound: &mut Outbound,
+) -> Plugins {
+    if pipeline.is_empty() {
+        return Plugins::default();
+    }
+    outbound.added = pipeline.headers();
+    for step in pipeline.request_steps() {
+        let body = match &outbound.body {
+            outbound::Body::Own(body) => Cow::Borrowed(body.as_slice()),
+            outbound::Body::Spliced(splices) => Cow::Owned(apply(&accepted.raw.to_vec(), splices)),
+        };
+        let edited = std::str::from_utf8(&body).ok().and_then(|body| plugin::request(step, dialect, body));
+        if let Some(edited) = edited {
+            outbound.body = outbound::Body::Own(edited.into_bytes());
+        }
+    }
+    let outline = &accepted.outline;
+    let is_answered = outline.operation() == Operation::Generate;
+    Plugins {
+        hides_thoughts: is_answered && pipeline.has(&PluginStep::RemoveThinking),
+        // Who reads another dialect gets all counts that it has from the translation.
+        fixes_usage: is_answered
+            && pipeline.has(&PluginStep::FixAnthropicUsage)
+            && (dialect, outline.dialect()) == (Dialect::Anthropic, Dialect::Anthropic),
+    }
 }
 
 fn demonstrated(invocation: &Invocation, accepted: &Accepted, model: &str) -> Result<Prepared, Error> {
     let outline = &accepted.outline;
     if !settings(&invocation.env).demo {
-        return Err(unserved(demo::off(model), accepted.direct));
+        return Err(unserved(crate::demo::off(model), accepted.direct));
     }
     let (request, manner, note) = if outline.dialect() == SPOKEN_BY_DEMO {
         // As of any downstream: usage that the caller did not ask for is asked for, and withheld.
@@ -209,7 +252,8 @@ fn demonstrated(invocation: &Invocation, accepted: &Accepted, model: &str) -> Re
             translation(invocation, accepted, SPOKEN_BY_DEMO, model, &Habits::default())?;
         (Request::Demo(Some(body), false), manner, note)
     };
-    Ok(Prepared { provider: DEMO.to_owned(), model: model.to_owned(), request, manner, note })
+    let plugins = Plugins::default();
+    Ok(Prepared { provider: DEMO.to_owned(), model: model.to_owned(), request, manner, plugins, note })
 }
 
 /// What the variant changes in a body of the caller's own dialect, and what could not be said there.

@@ -50,6 +50,11 @@ export function describe(request) {
   return text;
 }
 
+// As many random numbers, uniform over all of 64 bits.
+export function draws(count) {
+  return crypto.getRandomValues(new BigUint64Array(count));
+}
+
 // Name and value of every header, a line each; names are lower-case by the standard.
 export function allHeaders(request) {
   return [...request.headers].flat().join("\n");
@@ -102,6 +107,46 @@ export function deleteKey(env, key) {
 export async function listKeys(env, prefix, cursor) {
   const page = await env.ROUTERS.list({ prefix, cursor });
   return [page.keys.map(({ name }) => name.slice(prefix.length)), page.list_complete ? undefined : page.cursor];
+}
+
+// With metadata, which is JSON.
+export function writeWith(env, key, bytes, metadata) {
+  return env.ROUTERS.put(key, bytes.slice(), { metadata: JSON.parse(metadata) });
+}
+
+// `[[key, metadata as JSON], …], cursor`, of whole keys.
+export async function listWith(env, prefix, cursor) {
+  const page = await env.ROUTERS.list({ prefix, cursor });
+  const keys = page.keys.map(({ name, metadata }) => [name, metadata ? JSON.stringify(metadata) : undefined]);
+  return [keys, page.list_complete ? undefined : page.cursor];
+}
+
+// ---- Control's database ----
+
+// The rows that a statement gives, each an array.
+export function select({ sql }, statement, bindings) {
+  return [...sql.exec(statement, ...bindings).raw()];
+}
+
+// Statements with their bindings, all of them or none.
+export function transact(storage, statements) {
+  storage.transactionSync(() => {
+    for (const [statement, bindings] of statements) storage.sql.exec(statement, ...bindings);
+  });
+}
+
+// ---- Rate limits ----
+
+// Counts a call of a key: whether it may be made, or, where the binding cannot say, why not.
+export async function count(env, binding, key) {
+  const limiter = env[binding];
+  if (!limiter) return "there is none";
+  try {
+    const { success } = await limiter.limit({ key });
+    return success === false ? false : true;
+  } catch (error) {
+    return `${error}`;
+  }
 }
 
 // ---- Records ----

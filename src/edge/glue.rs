@@ -15,6 +15,8 @@ extern "C" {
     #[wasm_bindgen(js_name = readBody)]
     pub(super) fn read_body(request: &Request, limit: f64) -> Promise;
 
+    pub(super) fn draws(count: u32) -> Vec<u64>;
+
     pub(super) fn setting(env: &Env, name: &str) -> Option<String>;
 
     #[wasm_bindgen(js_name = readKey)]
@@ -25,6 +27,18 @@ extern "C" {
     pub(super) fn delete_key(env: &Env, key: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(js_name = listKeys)]
     pub(super) fn list_keys(env: &Env, prefix: &str, cursor: Option<&str>) -> Promise;
+
+    #[wasm_bindgen(catch, js_name = writeWith)]
+    pub(super) fn write_with(env: &Env, key: &str, bytes: &[u8], metadata: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(js_name = listWith)]
+    pub(super) fn list_with(env: &Env, prefix: &str, cursor: Option<&str>) -> Promise;
+
+    #[wasm_bindgen(catch)]
+    pub(super) fn select(storage: &JsValue, sql: &str, bindings: Vec<JsValue>) -> Result<Array, JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(super) fn transact(storage: &JsValue, statements: &Array) -> Result<(), JsValue>;
+
+    pub(super) fn count(env: &Env, binding: &str, key: &str) -> Promise;
 
     #[wasm_bindgen(js_name = writePoint)]
     pub(super) fn write_point(env: &Env, blobs: &str, doubles: &[f64]);

@@ -128,7 +128,8 @@ pub(super) fn error_headers(error: &Error) -> String {
         // RFC 9110: a 401 names a scheme, a 405 the methods.
         ErrorKind::InvalidKey | ErrorKind::NotConfigured => "\nwww-authenticate\nBearer".to_owned(),
         ErrorKind::MethodNotAllowed(methods) => format!("\nallow\n{}", methods.join(", ")),
-        ErrorKind::ConfigUnavailable => "\nretry-after\n1".to_owned(),
+        ErrorKind::RateLimited => format!("\nretry-after\n{}", auth::RATE_PERIOD_SECONDS),
+        ErrorKind::ConfigUnavailable | ErrorKind::ControlUnavailable => "\nretry-after\n1".to_owned(),
         _ => String::new(),
     }
 }

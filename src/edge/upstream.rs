@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::exchange::patience::asked_pause;
 use crate::exchange::{Event, Shown};
 use crate::outbound::{self, Outbound};
+use crate::plugin::{self, Rewriter};
 use crate::relay::{First, Observed, Observer, Said, UsageFilter, error_ending};
 use crate::sse::MAX_EVENT_BYTES;
 use crate::usage::Usage;
@@ -69,8 +70,25 @@ pub(super) enum Stream {
     Changed(Pump, Change, Vec<u8>),
 }
 
+/// What plugins do to an answer, in the dialect that the downstream speaks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Plugins {
+    /// The model's thoughts are taken out, before anything reads it.
+    pub(super) hides_thoughts: bool,
+    /// Counts that are missing are filled in, once it was read: what is recorded is what was said.
+    pub(super) fixes_usage: bool,
+}
+
 /// What becomes of a stream that passes through our hands.
-pub(super) enum Change {
+pub(super) struct Change {
+    before: Option<Box<Rewriter>>,
+    what: What,
+    after: Option<Box<Rewriter>>,
+}
+
+enum What {
+    /// Nothing but what plugins do.
+    Observed(Dialect, Box<Observer>),
     /// A usage chunk is withheld, and nothing else.
     Usage(Dialect, Box<UsageFilter>),
     Translation(Box<translate::Stream>),
@@ -85,7 +103,7 @@ const MOST_HELD: usize = MAX_EVENT_BYTES;
 pub(super) async fn received(
     invocation: &Invocation,
     sent: Promise,
-    manner: &Manner,
+    (manner, plugins): (&Manner, Plugins),
     reveals: impl Fn(&[u8]) -> bool,
 ) -> (Event, Option<Answer>) {
     let parts = match resolved(sent).await {
@@ -99,7 +117,7 @@ pub(super) async fn received(
     let body = parts.get(2);
     if body.is_undefined() {
         let patience = parts.get(3);
-        let stream = opened(invocation, &upstream, &patience, manner);
+        let stream = opened(invocation, &upstream, &patience, (manner, plugins));
         return match stream {
             Ok(stream) => (
                 Event::Head { status },
@@ -112,7 +130,10 @@ pub(super) async fn received(
     let bytes = body.dyn_into::<Uint8Array>().ok();
     let copy = bytes.as_ref().map(Uint8Array::to_vec);
     let (event, observed) = judged(manner.spoken(), status, copy.as_deref(), &headers, reveals);
-    let (event, bytes) = match (manner, copy) {
+    let is_answer = matches!(event, Event::Meaningful { .. } | Event::Empty { .. });
+    let edited = copy.as_deref().filter(|_| is_answer).and_then(|copy| plugins.edited(manner.spoken(), copy));
+    let bytes = edited.as_deref().map(Uint8Array::from).or(bytes);
+    let (event, bytes) = match (manner, edited.or(copy)) {
         (Manner::Translated { from, to, reply }, Some(copy)) => {
             translated(event, (*from, *to), status, &copy, reply)
         }
@@ -125,20 +146,27 @@ fn opened(
     invocation: &Invocation,
     upstream: &Response,
     patience: &JsValue,
-    manner: &Manner,
+    (manner, plugins): (&Manner, Plugins),
 ) -> Result<Stream, JsValue> {
-    let change = match manner {
-        Manner::AsItIs { dialect, asked_usage: false } => {
+    let what = match manner {
+        Manner::AsItIs { dialect, asked_usage: false } if plugins.are_none() => {
             let tap = glue::open_tap(&invocation.request, upstream, patience)?;
             return Ok(Stream::Native(tap, Box::new(Observer::new(*dialect))));
         }
+        Manner::AsItIs { dialect, asked_usage: false } => {
+            What::Observed(*dialect, Box::new(Observer::new(*dialect)))
+        }
         Manner::AsItIs { dialect, asked_usage: true } => {
-            Change::Usage(*dialect, Box::new(UsageFilter::new(*dialect)))
+            What::Usage(*dialect, Box::new(UsageFilter::new(*dialect)))
         }
         Manner::Translated { from, to, reply } => {
-            Change::Translation(Box::new(translate::Stream::new(*from, *to, reply.clone())))
+            What::Translation(Box::new(translate::Stream::new(*from, *to, reply.clone())))
         }
     };
+    let spoken = manner.spoken();
+    let before = plugins.hides_thoughts.then(|| Box::new(Rewriter::without_thoughts(spoken)));
+    let after = plugins.fixes_usage.then(|| Box::new(Rewriter::with_usage()));
+    let change = Change { before, what, after };
     let pump = glue::open_pump(&invocation.request, upstream, patience)?;
     Ok(Stream::Changed(pump, change, Vec::new()))
 }
@@ -299,11 +327,14 @@ impl Stream {
     fn error(&self) -> Option<(Option<String>, Vec<u8>)> {
         let first = match self {
             Stream::Native(_, observer) => observer.first(),
-            Stream::Changed(_, Change::Usage(_, filter), _) => filter.first(),
-            Stream::Changed(_, Change::Translation(stream), _) => {
-                let failed = stream.failed().filter(|_| !stream.has_begun())?;
-                return Some((failed.kind, failed.body.into_bytes()));
-            }
+            Stream::Changed(_, change, _) => match &change.what {
+                What::Observed(_, observer) => observer.first(),
+                What::Usage(_, filter) => filter.first(),
+                What::Translation(stream) => {
+                    let failed = stream.failed().filter(|_| !stream.has_begun())?;
+                    return Some((failed.kind, failed.body.into_bytes()));
+                }
+            },
         };
         let Some(First::Error { kind, json }) = first else { return None };
         Some((Some(kind.clone()), json.clone()))
@@ -325,57 +356,105 @@ impl Stream {
     }
 }
 
+impl Plugins {
+    fn are_none(self) -> bool {
+        !self.hides_thoughts && !self.fixes_usage
+    }
+
+    /// A whole answer as it is to be; `None` where it stays as it is.
+    fn edited(self, spoken: Dialect, body: &[u8]) -> Option<Vec<u8>> {
+        if self.are_none() {
+            return None;
+        }
+        let body = std::str::from_utf8(body).ok()?;
+        let bare = if self.hides_thoughts { plugin::without_thoughts(spoken, body) } else { None };
+        let filled =
+            if self.fixes_usage { plugin::with_usage(bare.as_deref().unwrap_or(body)) } else { None };
+        filled.or(bare).map(String::into_bytes)
+    }
+}
+
 impl Change {
     /// Takes the next bytes and appends what the caller gets of them. Says whether more may come.
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
-        match self {
-            Change::Usage(_, filter) => {
-                filter.push(bytes, out);
-                true
-            }
-            Change::Translation(stream) => stream.push(bytes, out).is_ok(),
-        }
+        let bare = self.before.as_mut().map(|before| {
+            let mut bare = Vec::new();
+            before.push(bytes, &mut bare);
+            bare
+        });
+        self.read(bare.as_deref().unwrap_or(bytes), out)
     }
 
     /// Takes the end, and appends what was still held.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) {
-        match self {
-            Change::Usage(_, filter) => filter.end(out),
+        if let Some(before) = &mut self.before {
+            let mut bare = Vec::new();
+            before.finish(&mut bare);
+            self.read(&bare, out);
+        }
+        match &mut self.what {
+            What::Observed(_, observer) => observer.end(),
+            What::Usage(_, filter) => filter.end(out),
             // Whether it had come to its end is seen by `observed`.
-            Change::Translation(stream) => drop(stream.finish(out)),
+            What::Translation(stream) => drop(stream.finish(out)),
+        }
+        if let Some(after) = &mut self.after {
+            after.finish(out);
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        match &mut self.what {
+            What::Observed(_, observer) => {
+                observer.push(bytes);
+                match &mut self.after {
+                    Some(after) => after.push(bytes, out),
+                    None => out.extend_from_slice(bytes),
+                }
+                true
+            }
+            What::Usage(_, filter) => {
+                filter.push(bytes, out);
+                true
+            }
+            What::Translation(stream) => stream.push(bytes, out).is_ok(),
         }
     }
 
     /// Appends an error, in the caller's dialect, after what was said.
     pub(super) fn ending(&mut self, error: &Error, out: &mut Vec<u8>) {
-        match self {
-            Change::Usage(dialect, filter) => {
+        match &mut self.what {
+            // What a plugin left out may have been all that was between: a blank line more does no harm.
+            What::Observed(dialect, _) => out.extend(error_ending(*dialect, false, error)),
+            What::Usage(dialect, filter) => {
                 out.extend(error_ending(*dialect, filter.between_events(), error));
             }
-            Change::Translation(stream) => stream.ending(&Failure::from(error), out),
+            What::Translation(stream) => stream.ending(&Failure::from(error), out),
         }
     }
 
     /// Whether chunks that need no look may go around.
     pub(super) fn is_unwatched(&self) -> bool {
-        match self {
-            Change::Usage(_, filter) => filter.holds_nothing() && self.has_begun(),
-            Change::Translation(_) => false,
+        match &self.what {
+            What::Usage(_, filter) if self.before.is_none() => filter.holds_nothing() && self.has_begun(),
+            _ => false,
         }
     }
 
     fn has_begun(&self) -> bool {
-        match self {
-            Change::Usage(_, filter) => filter.first() == Some(&First::Meaningful),
-            Change::Translation(stream) => stream.has_begun(),
+        match &self.what {
+            What::Observed(_, observer) => observer.first() == Some(&First::Meaningful),
+            What::Usage(_, filter) => filter.first() == Some(&First::Meaningful),
+            What::Translation(stream) => stream.has_begun(),
         }
     }
 
     /// What was seen until now.
     pub(super) fn observed(&self) -> Observed {
-        match self {
-            Change::Usage(_, filter) => filter.observed().clone(),
-            Change::Translation(stream) => Observed {
+        match &self.what {
+            What::Observed(_, observer) => observer.observed().clone(),
+            What::Usage(_, filter) => filter.observed().clone(),
+            What::Translation(stream) => Observed {
                 usage: Some(stream.usage()).filter(|usage| *usage != Usage::default()),
                 model: stream.model().map(str::to_owned),
                 meaningful: stream.has_begun(),
@@ -397,7 +476,9 @@ pub(super) fn send(
     outbound: &Outbound,
 ) -> Promise {
     let mut headers = String::with_capacity(256);
-    for (name, value) in &outbound.headers {
+    let own = outbound.headers.iter().map(|(name, value)| (*name, value));
+    // Of two of a name the later holds.
+    for (name, value) in own.chain(outbound.added.iter().map(|(name, value)| (name.as_str(), value))) {
         if !headers.is_empty() {
             headers.push('\n');
         }

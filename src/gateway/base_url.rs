@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
 
+use super::host::is_private;
 use crate::dialect::Dialect;
 use crate::dialect::wire::Address;
 use crate::document::{Found, Reader};
@@ -55,6 +56,9 @@ impl BaseUrl {
             }
             _ => return Err("must be https"),
         };
+        if !is_loopback(&host) && is_private(&host) {
+            return Err("must name a public host: this one is of a private network, or of nobody");
+        }
         // `host:` and `host:99999` have a colon and no port.
         let after_host = authority.as_str().len() != host.len();
         let port = match authority.port_u16() {
@@ -70,6 +74,11 @@ impl BaseUrl {
             return Err("must end before `/models/…`; each call says which model and method it is");
         }
         Ok(BaseUrl { https, host, port, path: path.trim_end_matches('/').to_owned() })
+    }
+
+    /// One that is sound.
+    pub(crate) fn of(text: &str) -> Option<BaseUrl> {
+        BaseUrl::parse(text).ok()
     }
 
     /// Reads one of a document; `None` where it is a fault.
@@ -140,7 +149,8 @@ impl BaseUrl {
         Dialect::ALL.into_iter().find_map(|dialect| Some((before(dialect)?, dialect)))
     }
 
-    fn origin(&self) -> String {
+    /// Scheme, host and, where it is not the usual one, port.
+    pub(crate) fn origin(&self) -> String {
         let (scheme, default) = if self.https { ("https", 443) } else { ("http", 80) };
         if self.port == default {
             format!("{scheme}://{}", self.host)

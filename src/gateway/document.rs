@@ -1,4 +1,4 @@
-//! The KV document `gateway`, as Tresor writes it: `{"downstreams": […], "rules": […]}`, in snake or camel case.
+//! The KV document `gateway`, as Tresor writes it: `{"downstreams": […], "rules": […]}`, in snake or camel case, JSON or YAML.
 //!
 //! All faults are found at once, each with its path. No message quotes an `api_key` or a URL, for a URL may hold a
 //! password (law 8). Documented fields of a downstream: `id, name, base_url, api_key, api_formats[],
@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::base_url::BaseUrl;
-use super::{Credential, Downstream, RESERVED, formats};
-use crate::document::{self, Fields, Found, Reader};
+use super::rules::{self, Known};
+use super::{Credential, Downstream, Gateway, KEPT, RESERVED, formats};
+use crate::document::{self, Fields, Format, Found, Reader};
 use crate::fault::Fault;
 use crate::provider::{self, Habits};
 
@@ -16,25 +17,22 @@ const DOCUMENT_FIELDS: &[&str] = &["downstreams", "rules"];
 const DOWNSTREAM_FIELDS: &[&str] =
     &["id", "name", "base_url", "api_key", "api_formats", "output_model_ids", "format_urls"];
 
-/// The document's downstreams, in its order, and the warnings; or its faults.
-pub(super) fn parse(bytes: &[u8]) -> Result<(Vec<Downstream>, Vec<Fault>), Vec<Fault>> {
-    let found = document::read(bytes, "{\"downstreams\": []}").map_err(|fault| vec![fault])?;
-    let mut reader = Reader::default();
-    let downstreams = document(&mut reader, found);
-    reader.finish(downstreams)
+/// The gateway that a document means, and the warnings; or its faults.
+pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<(Gateway, Vec<Fault>), Vec<Fault>> {
+    let found = document::read_as(format, bytes, "{\"downstreams\": []}").map_err(|fault| vec![fault])?;
+    of(found)
 }
 
-fn document(reader: &mut Reader, found: Found) -> Option<Vec<Downstream>> {
+/// As [`parse`], of a document that is read already.
+pub(super) fn of(found: Found) -> Result<(Gateway, Vec<Fault>), Vec<Fault>> {
+    let mut reader = Reader::default();
+    let gateway = document(&mut reader, found);
+    reader.finish(gateway)
+}
+
+fn document(reader: &mut Reader, found: Found) -> Option<Gateway> {
     let mut fields = reader.object(found, DOCUMENT_FIELDS)?;
-    if let Some(found) = fields.take("rules")
-        && let Some(rules) = reader.items(found)
-        && rules.len() > 0
-    {
-        reader.warn(
-            "rules",
-            "are not served by this version, and are ignored; name models as downstream/model",
-        );
-    }
+    let rules = fields.take("rules");
     let mut downstreams = Vec::new();
     let mut places = BTreeMap::new();
     let items = fields.take("downstreams").and_then(|found| reader.items(found));
@@ -46,7 +44,10 @@ fn document(reader: &mut Reader, found: Found) -> Option<Vec<Downstream>> {
         downstreams.extend(downstream(reader, id, fields));
     }
     warn_of_models_listed_twice(reader, &downstreams);
-    Some(downstreams)
+    let mut gateway = Gateway::with(downstreams);
+    let known = Known { downstreams: &gateway.downstreams, ids: &places };
+    gateway.rules = rules::read(reader, rules, known);
+    Some(gateway)
 }
 
 /// An id, with a fault where `places` has it already.
@@ -121,6 +122,8 @@ fn credential(reader: &mut Reader, fields: &mut Fields) -> Option<Option<Credent
         secret_name(reference).map(|name| Credential::Secret(name.to_owned())).ok_or(
             "must name a secret as ${NAME_API_KEY}, in A-Z, 0-9 and `_`; only secrets named *_API_KEY are read",
         )
+    } else if key == KEPT {
+        Err("stands for a key that is stored, and none is stored here; write the key itself")
     } else if key.is_empty() {
         Err("is empty; leave it out where no key is needed")
     } else if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -131,6 +134,11 @@ fn credential(reader: &mut Reader, fields: &mut Fields) -> Option<Option<Credent
         Ok(Credential::Literal(key.to_owned()))
     };
     read.map(Some).map_err(|message| reader.fault(&found.path, message)).ok()
+}
+
+/// Whether a key is one that names a secret, and so may be shown.
+pub(super) fn is_reference(key: &str) -> bool {
+    key.strip_prefix('$').is_some_and(|reference| secret_name(reference).is_some())
 }
 
 /// `NAME` of `{NAME}`, where it is one that a document may name. Our own secrets have other names.

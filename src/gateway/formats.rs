@@ -95,7 +95,8 @@ fn api_formats(reader: &mut Reader, fields: &mut Fields) -> Option<Vec<Dialect>>
     Some(dialects)
 }
 
-fn format(reader: &mut Reader, found: &Found) -> Option<Dialect> {
+/// The dialect that a format names.
+pub(super) fn format(reader: &mut Reader, found: &Found) -> Option<Dialect> {
     let name = reader.text(found)?;
     let dialect = Dialect::named(name);
     if dialect.is_none() {

@@ -30,7 +30,7 @@ pub(super) fn of_rule(salt: &str, source: &str, treatment: &Treatment) -> Epoch 
 }
 
 /// The hash of an arm: its model, its parameters and its prompts, the latter two empty where it has none.
-fn arm(variant: &Variant) -> [u8; 32] {
+pub(super) fn arm(variant: &Variant) -> [u8; 32] {
     let (parameters, prompts) = variant.treatment.canonical();
     Framed::new("turnout/arm/1").add(variant.model.as_bytes()).add(parameters).add(prompts).finish()
 }

@@ -1,6 +1,9 @@
 mod base_url;
 mod document;
+mod edit;
 mod formats;
+mod rules;
+mod yaml;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -277,8 +277,11 @@ fn what_is_no_document_is_told_apart() {
 
 #[test]
 fn what_this_version_does_not_serve_is_refused_and_not_left_out() {
-    let ramp = of_variants(&["x/a@100"]).replace(r#""variants""#, r#""ramp": {}, "variants""#);
-    faults(&ramp, &["default_route.ramp: ramps are not served"]);
+    let stop = of_variants(&["x/a@100"]).replace(
+        r#""variants""#,
+        r#""ramp": {"variant_id": "x/a", "steps": [{"at": 1, "weight": 100}], "guardrails": []}, "variants""#,
+    );
+    faults(&stop, &["default_route.ramp.guardrails: guardrails are not served"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 // Out of scope: what an upstream says (`upstream.mjs`), how a caller calls (`client.mjs`), the columns (`columns.mjs`).
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test as nodeTest } from 'node:test';
@@ -27,6 +27,20 @@ export const CF_HEADER = 'x-test-cf';
 const START_TIMEOUT_MS = 30_000;
 const TEST_TIMEOUT_MS = 40_000;
 
+/** Stands in for Cloudflare's rate limits, which workerd itself has not: the binding's one function, without its clock. */
+const RATE_LIMIT = `
+const counts = new Map();
+export default (env) => ({
+  async limit({ key, ...rest }) {
+    if (typeof key !== "string" || Object.keys(rest).length > 0) throw new TypeError("limit takes a key");
+    if (env.calls === null) throw new Error("the limiter is not well today");
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    return { success: count <= env.calls };
+  },
+});
+`;
+
 /** `node:test`'s, with a limit: what waits for an event that never comes fails, and the tests after it go on. */
 export function test(name, body) {
   return nodeTest(name, { timeout: TEST_TIMEOUT_MS }, body);
@@ -36,15 +50,16 @@ export function test(name, body) {
  * Starts a worker.
  *
  * `vars` are text bindings over the defaults; `undefined` leaves one out. `kv` is what the namespace holds at the
- * start, `{key: value}`; an object is written as JSON.
+ * start, `{key: value}`; an object is written as JSON. `limits` are rate limit bindings, `{name: calls}`: so many calls of
+ * a key pass, ever; null is a binding that fails. `control` false leaves the Durable Object unbound.
  */
-export async function startWorker({ vars = {}, kv = {} } = {}) {
+export async function startWorker({ vars = {}, kv = {}, limits = {}, control = true } = {}) {
   const worker = new Worker({
     ADMIN_KEY,
     UNIT_HASH_KEY,
     CONFIG_TTL_SECONDS: '1',
     ...vars,
-  });
+  }, { limits, control });
   await worker.start(kv);
   return worker;
 }
@@ -63,6 +78,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
 
 class Worker {
   #vars;
+  #limits;
+  #control;
   #process;
   #exited;
   #directory = mkdtempSync(join(tmpdir(), 'turnout-workerd-'));
@@ -73,18 +90,21 @@ class Worker {
   /** Where the worker listens, without a slash at the end; another one after each restart. */
   url;
 
-  constructor(vars) {
+  constructor(vars, { limits, control }) {
     this.#vars = vars;
+    this.#limits = limits;
+    this.#control = control;
   }
 
   async start(contents) {
     await Promise.all([this.kv.listen(), this.#metrics.listen()]);
     for (const [key, value] of Object.entries(contents)) this.kv.put(key, value);
+    mkdirSync(join(this.#directory, 'objects'));
     writeFileSync(join(this.#directory, 'config.capnp'), this.#config());
     await this.#spawn();
   }
 
-  /** A new process with the same bindings: no isolate survives, KV does. `vars` replace earlier ones. */
+  /** A new process with the same bindings: no isolate survives, KV and the Durable Objects' databases do. `vars` replace earlier ones. */
   async restart({ vars = {} } = {}) {
     Object.assign(this.#vars, vars);
     writeFileSync(join(this.#directory, 'config.capnp'), this.#config());
@@ -188,6 +208,9 @@ class Worker {
     const bindings = Object.entries(this.#vars)
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => `(name = ${text(name)}, text = ${text(String(value))})`);
+    const limits = Object.entries(this.#limits).map(([name, calls]) => (
+      `(name = ${text(name)}, wrapped = (moduleName = "test:rate-limit", innerBindings = [(name = "calls", json = ${text(JSON.stringify(calls))})]))`
+    ));
     return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -195,7 +218,9 @@ const config :Workerd.Config = (
     (name = "kv", external = (address = "127.0.0.1:${this.kv.port}", http = ())),
     (name = "metrics", external = (address = "127.0.0.1:${this.#metrics.port}", http = ())),
     (name = "internet", network = (allow = ["public", "private"])),
+    (name = "objects", disk = (path = "objects", writable = true)),
   ],
+  extensions = [(modules = [(name = "test:rate-limit", internal = true, esModule = ${text(RATE_LIMIT)})])],
   sockets = [(name = "http", address = "127.0.0.1:0", service = "main", http = (cfBlobHeader = ${text(CF_HEADER)}))],
 );
 const main :Workerd.Worker = (
@@ -205,8 +230,11 @@ const main :Workerd.Worker = (
   bindings = [
     (name = "ROUTERS", kvNamespace = "kv"),
     (name = "METRICS", analyticsEngine = "metrics"),
-    ${bindings.join(',\n    ')}
+    ${this.#control ? '(name = "CONTROL", durableObjectNamespace = "Control"),' : ''}
+    ${[...bindings, ...limits].join(',\n    ')}
   ],
+  durableObjectNamespaces = [(className = "Control", uniqueKey = "turnout-control", enableSql = true)],
+  durableObjectStorage = (localDisk = "objects"),
 );
 `;
   }

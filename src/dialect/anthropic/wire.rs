@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::places::PLACES;
+use super::plugin::PARTS;
 use super::{Decoder, Encoder, error, loss, reading};
 use crate::call::field::Field;
 use crate::call::messages;
@@ -70,6 +71,7 @@ pub(crate) static WIRE: Wire = Wire {
         auth: |habits| habits.messages_auth,
     },
     places: PLACES,
+    plugins: PARTS,
     stream: Stream {
         marks: &["\"usage\"", "\"error\"", "\"stop_reason\"", "\"message_stop\""],
         read_event: |name, data, _| reading::read_event(name, data),

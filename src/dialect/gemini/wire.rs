@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::places::PLACES;
+use super::plugin::PARTS;
 use super::{Decoder, Encoder, error, loss, path, reading, said};
 use crate::call::field::Field;
 use crate::dialect::Dialect;
@@ -61,6 +62,7 @@ pub(crate) static WIRE: Wire = Wire {
         auth: |_| AuthStyle::XGoogApiKey,
     },
     places: PLACES,
+    plugins: PARTS,
     stream: Stream {
         marks: &["\"usageMetadata\"", "\"error\"", "\"finishReason\"", "\"blockReason\""],
         read_event: |_, data, _| reading::read(data),

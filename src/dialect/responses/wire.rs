@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::places::PLACES;
+use super::plugin::PARTS;
 use super::{Decoder, Encoder, error, loss, reading, said};
 use crate::call::field::Field;
 use crate::call::messages;
@@ -65,6 +66,7 @@ pub(crate) static WIRE: Wire = Wire {
         auth: |habits| habits.auth,
     },
     places: PLACES,
+    plugins: PARTS,
     stream: Stream {
         marks: &[
             "\"usage\"",

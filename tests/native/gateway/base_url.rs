@@ -10,8 +10,9 @@ fn a_base_url_is_absolute_https_or_loopback_and_nothing_more() {
         "https://a.example",
         "https://a.example/",
         "https://a.example:8443/v1",
-        "https://10.0.0.1/v1",
-        "https://[2001:db8::1]/v1",
+        "https://93.184.215.14/v1",
+        "https://[2606:4700:4700::1111]/v1",
+        "https://llm.internal.example.com",
         "http://localhost:11434",
         "http://127.0.0.1:1/v1",
         "http://127.8.9.1",
@@ -59,6 +60,70 @@ fn a_base_url_is_absolute_https_or_loopback_and_nothing_more() {
             &document_with(json!({"format_urls": {"openai": bad}})),
             &format!("downstreams[0].format_urls.openai: {expected}"),
         );
+    }
+}
+
+#[test]
+fn a_base_url_is_of_a_public_host() {
+    for host in [
+        "10.0.0.1",
+        "10.255.255.255",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "100.127.255.255",
+        "0.0.0.0",
+        "192.0.0.8",
+        "192.0.2.1",
+        "198.18.0.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "[::]",
+        "[::2]",
+        "[::ffff:10.0.0.1]",
+        "[::ffff:a9fe:a9fe]",
+        "[::ffff:127.0.0.1]",
+        "[::10.0.0.1]",
+        "[::ffff:0:10.0.0.1]",
+        "[64:ff9b::10.0.0.1]",
+        "[64:ff9b:1::1.1.1.1]",
+        "[2002:a00:1::]",
+        "[2001:db8::1]",
+        "[fc00::1]",
+        "[fd12:3456::1]",
+        "[fe80::1]",
+        "[ff02::1]",
+        "[100::1]",
+        "metadata",
+        "metadata.google.internal",
+        "printer.local",
+        "a.localhost",
+        "nas.home.arpa",
+    ] {
+        let document = document_with(json!({"base_url": format!("https://{host}/v1")}));
+        check_fault(&document, "downstreams[0].base_url: must name a public host");
+    }
+    // No spelling of an address is read that `fetch` would read as another one.
+    for host in
+        ["0x7f.0.0.1", "0177.0.0.1", "2130706433", "0x7f000001", "127.1", "10.0.1", "0xa.0.0.1", "012.0.0.1"]
+    {
+        let document = document_with(json!({"base_url": format!("https://{host}/v1")}));
+        check_fault(&document, "downstreams[0].base_url: must name its host by");
+    }
+    for host in [
+        "172.15.0.1",
+        "172.32.0.1",
+        "100.63.0.1",
+        "100.128.0.1",
+        "1.1.1.1",
+        "[::ffff:1.1.1.1]",
+        "[64:ff9b::1.1.1.1]",
+    ] {
+        downstream(json!({"base_url": format!("https://{host}/v1")}));
     }
 }
 

@@ -1,0 +1,196 @@
+//! Bringing the head of a document to KV: in order, never an older revision over a newer one, never over a hand edit.
+//!
+//! One delivery of a subject runs at a time. It always writes what is the head just then, and looks again after each write:
+//! a change that came meanwhile is written by the delivery that runs. What fails is left in the outbox, for the alarm.
+
+use std::collections::HashMap;
+
+use super::Subject;
+use super::kv::metadata;
+use super::machine::{Desk, Heard, Next, Step};
+use super::sight::{Sight, VERIFY_MS, adopt, seen};
+use super::store::{Outbox, Revision, Standing, Task};
+use crate::error::Error;
+
+/// The deliveries that run in this Durable Object, and since when; gone when it restarts.
+#[derive(Debug, Default)]
+pub struct Running(HashMap<Subject, u64>);
+
+/// After this long a delivery that has not come back is taken for lost, with the request that it belonged to.
+const PATIENCE_MS: u64 = 60_000;
+/// When the alarm takes up a delivery that was begun at a commit, should the Durable Object die meanwhile.
+pub(super) const SAFETY_MS: u64 = 10_000;
+/// KV takes one write a second and key.
+const FIRST_PAUSE_MS: u64 = 1_100;
+const LONGEST_PAUSE_MS: u64 = 5 * 60_000;
+
+/// A delivery under way.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    subject: Subject,
+    stage: Stage,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Stage {
+    /// To be begun, with a look at KV or, where that has just been done, without.
+    Begun { looked: bool },
+    /// Waits for what KV shows.
+    Look,
+    /// Waits for the document of this revision to be written.
+    Document(u64),
+    /// Waits for the last good copy of this revision to be written.
+    Good(u64),
+}
+
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivered {
+    /// KV has the head.
+    Written,
+    /// It has not; the alarm, or a delivery that runs already, goes on.
+    Pending,
+}
+
+impl Delivery {
+    /// Of a subject's head; `looked` where KV was read just now and showed nothing to adopt.
+    pub(super) fn of(subject: Subject, looked: bool) -> Delivery {
+        Delivery { subject, stage: Stage::Begun { looked } }
+    }
+
+    /// Goes on, with what was heard of the step before.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn go_on(&mut self, desk: &mut Desk<'_>, heard: Heard) -> Result<Next<Delivered>, Error> {
+        match (&self.stage, heard) {
+            (Stage::Begun { looked }, _) => {
+                let since = desk.running.0.get(&self.subject);
+                if since.is_some_and(|since| desk.now.saturating_sub(*since) < PATIENCE_MS) {
+                    self.put_off(desk)?;
+                    return Ok(Next::Done(Delivered::Pending));
+                }
+                if *looked { self.document(desk) } else { self.look(desk) }
+            }
+            (Stage::Look, Heard::Read(reading)) => {
+                let sight = seen(desk.store, &self.subject, reading, desk.now)?;
+                adopt(desk.store, &self.subject, &sight, desk.now)?;
+                let standing = desk.store.standing(&self.subject)?;
+                match (sight, standing.outbox.map(|outbox| outbox.task)) {
+                    (Sight::Unknown, _) => self.failed(desk),
+                    (Sight::Older, Some(_)) => self.document(desk),
+                    (Sight::Head | Sight::Removed, Some(Task::Write)) => self.good(desk),
+                    (Sight::Head, Some(Task::Verify)) => self.settled(desk, None),
+                    (_, _) => self.done(desk, Delivered::Written),
+                }
+            }
+            (Stage::Document(number), Heard::Wrote(true)) => {
+                if self.is_newest(desk, *number)? {
+                    self.good(desk)
+                } else {
+                    self.look(desk)
+                }
+            }
+            (Stage::Good(number), Heard::Wrote(true)) => {
+                if !self.is_newest(desk, *number)? {
+                    return self.look(desk);
+                }
+                let task = Task::Verify;
+                let outbox = Outbox { task, attempts: 0, due: desk.now.saturating_add(VERIFY_MS) };
+                self.settled(desk, Some(outbox))
+            }
+            (Stage::Look | Stage::Document(_) | Stage::Good(_), _) => self.failed(desk),
+        }
+    }
+
+    fn look(&mut self, desk: &mut Desk<'_>) -> Result<Next<Delivered>, Error> {
+        self.stage = Stage::Look;
+        self.step(desk, Step::Read(self.subject.to_string()))
+    }
+
+    /// Writes the head, or deletes the key.
+    fn document(&mut self, desk: &mut Desk<'_>) -> Result<Next<Delivered>, Error> {
+        let Some(head) = desk.store.newest(&self.subject)? else {
+            return self.done(desk, Delivered::Written);
+        };
+        // A hand edit that does not validate, and that a late write of ours has fallen on. What lies there serves calls; to put
+        // the fault back would help nobody.
+        if head.bytes.as_ref().is_some_and(|bytes| self.subject.check(bytes).is_err()) {
+            return self.settled(desk, None);
+        }
+        self.stage = Stage::Document(head.entry.number);
+        let step = put(self.subject.to_string(), head);
+        self.step(desk, step)
+    }
+
+    /// Writes or deletes the last good copy. What does not validate becomes none.
+    fn good(&mut self, desk: &mut Desk<'_>) -> Result<Next<Delivered>, Error> {
+        let Some(head) = desk.store.newest(&self.subject)? else {
+            return self.done(desk, Delivered::Written);
+        };
+        let number = head.entry.number;
+        self.stage = Stage::Good(number);
+        let is_good = head.bytes.as_ref().is_none_or(|bytes| self.subject.check(bytes).is_ok());
+        match self.subject.good_key().filter(|_| is_good) {
+            Some(key) => self.step(desk, put(key, head)),
+            None => self.go_on(desk, Heard::Wrote(true)),
+        }
+    }
+
+    fn is_newest(&self, desk: &Desk<'_>, number: u64) -> Result<bool, Error> {
+        Ok(desk.store.newest(&self.subject)?.is_some_and(|newest| newest.entry.number == number))
+    }
+
+    fn step(&self, desk: &mut Desk<'_>, step: Step) -> Result<Next<Delivered>, Error> {
+        desk.running.0.insert(self.subject.clone(), desk.now);
+        Ok(Next::Do(step))
+    }
+
+    /// KV has the head; `outbox` is what remains.
+    fn settled(&self, desk: &mut Desk<'_>, outbox: Option<Outbox>) -> Result<Next<Delivered>, Error> {
+        let standing = desk.store.standing(&self.subject)?;
+        let written = if outbox.is_some() { desk.now } else { standing.written };
+        desk.store.stand(&self.subject, &Standing { written, outbox, ..standing })?;
+        self.done(desk, Delivered::Written)
+    }
+
+    /// KV failed: later.
+    fn failed(&self, desk: &mut Desk<'_>) -> Result<Next<Delivered>, Error> {
+        let standing = desk.store.standing(&self.subject)?;
+        if let Some(outbox) = standing.outbox {
+            let due = desk.now.saturating_add(pause(outbox.attempts));
+            let outbox = Some(Outbox { attempts: outbox.attempts.saturating_add(1), due, ..outbox });
+            desk.store.stand(&self.subject, &Standing { outbox, ..standing })?;
+        }
+        self.done(desk, Delivered::Pending)
+    }
+
+    /// Another delivery runs: the alarm is to look after it has ended, one way or the other.
+    fn put_off(&self, desk: &mut Desk<'_>) -> Result<(), Error> {
+        let standing = desk.store.standing(&self.subject)?;
+        if let Some(outbox) = standing.outbox {
+            let due = outbox.due.max(desk.now.saturating_add(SAFETY_MS));
+            desk.store
+                .stand(&self.subject, &Standing { outbox: Some(Outbox { due, ..outbox }), ..standing })?;
+        }
+        Ok(())
+    }
+
+    fn done(&self, desk: &mut Desk<'_>, delivered: Delivered) -> Result<Next<Delivered>, Error> {
+        desk.running.0.remove(&self.subject);
+        Ok(Next::Done(delivered))
+    }
+}
+
+/// Writes a revision under a key, or deletes the key where the revision is a deletion.
+fn put(key: String, revision: Revision) -> Step {
+    match revision.bytes {
+        Some(bytes) => Step::Write { key, bytes, metadata: metadata(&revision.entry) },
+        None => Step::Delete(key),
+    }
+}
+
+/// Twice as long after each failure.
+fn pause(attempts: u32) -> u64 {
+    FIRST_PAUSE_MS.saturating_mul(1 << attempts.min(10)).min(LONGEST_PAUSE_MS)
+}

@@ -1,0 +1,42 @@
+//! Where Responses have what plugins look for.
+
+use crate::plugin::text::{member, number, string, with_last, with_member, without_elements};
+use crate::plugin::{Hidden, Parts, Verdict};
+
+pub(super) const PARTS: Parts = Parts { without_thoughts, thoughtless, reminded };
+
+fn without_thoughts(response: &str) -> Option<String> {
+    with_member(response, "output", |output| without_elements(output, is_thought))
+}
+
+fn is_thought(item: &str) -> bool {
+    string(item, "type").as_deref() == Some("reasoning")
+}
+
+/// Items and events are numbered, and clients find an item by its number.
+fn thoughtless(hidden: &mut Hidden, data: &str) -> Verdict {
+    let place = number(data, "output_index");
+    if let Some(place) = place
+        && member(data, "item").is_some_and(is_thought)
+    {
+        hidden.hide(place);
+    }
+    if place.is_some_and(|place| hidden.drops(place)) {
+        return Verdict::Drop;
+    }
+    type Edit<'e> = &'e dyn Fn(&str) -> Option<String>;
+    let edits: [Edit<'_>; 3] = [
+        &|data| with_member(data, "response", without_thoughts),
+        &|data| with_member(data, "output_index", |_| hidden.moved(place?)),
+        &|data| with_member(data, "sequence_number", |number| hidden.counted(number)),
+    ];
+    let mut edited = None;
+    for edit in edits {
+        edited = edit(edited.as_deref().unwrap_or(data)).or(edited);
+    }
+    edited.into()
+}
+
+fn reminded(body: &str, text: &str) -> Option<String> {
+    with_member(body, "input", |input| with_last(input, &format!(r#"{{"role":"user","content":{text}}}"#)))
+}

@@ -2,7 +2,7 @@
 //!
 //! In scope: their names, which is nearest to which, and translation: every dialect decodes into [`conversation`] and
 //! [`answer`], and encodes from them. A fifth is a folder and a line in the table below: whatever the rest of the worker has to
-//! know of a dialect it asks [`Dialect::wire`].
+//! know of a dialect it asks `Dialect::wire`.
 //! Out of scope: calls whose caller and downstream speak the same dialect. Their bytes are spliced and never come here (law 1).
 
 pub mod answer;

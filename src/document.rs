@@ -12,7 +12,7 @@ mod yaml;
 
 pub(crate) use fields::{Fields, Found, Reader, snake_case, typo_of};
 pub(crate) use json::Json;
-pub(crate) use table::{Field, Kind, Object, field, object, required};
+pub(crate) use table::{Field, Kind, Object, field, misplaced, object, required};
 pub(crate) use tree::{Place, Spelling, Tree, spelled};
 pub(crate) use yaml::write as to_yaml;
 

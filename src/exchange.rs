@@ -22,7 +22,9 @@ mod words;
 
 use std::rc::Rc;
 
-pub(crate) use document::{asked_tuning, tuning};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use document::ASKED;
+pub(crate) use document::{FAILOVER, asked_tuning, tuning};
 pub use step::{Event, Refusal, Relay, Shown, Step};
 
 use self::circuit::{Circuits, State};

@@ -17,6 +17,8 @@ mod variant;
 
 use std::rc::Rc;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use document::ROUTER as DOCUMENT;
 pub use document::parse;
 
 use crate::assignment::{Entrant, Weight};

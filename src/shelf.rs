@@ -217,7 +217,11 @@ impl<T: Document> Shelf<T> {
             }
         };
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
-        if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.digest == Some(digest)) {
+        // Where nothing valid is held, a last good copy may have come since these bytes were read first.
+        let is_known = |entry: &&mut Entry<T>| {
+            entry.digest == Some(digest) && !(T::KEEPS_GOOD && matches!(entry.state, State::Invalid(_)))
+        };
+        if let Some(entry) = self.entries.get_mut(name).filter(is_known) {
             // Control may have numbered what was a hand edit.
             if let (State::Present(stored), Some(revision)) = (&mut entry.state, revision)
                 && stored.fault.is_none()

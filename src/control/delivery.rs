@@ -12,9 +12,13 @@ use super::sight::{Sight, VERIFY_MS, adopt, seen};
 use super::store::{Outbox, Revision, Standing, Task};
 use crate::error::Error;
 
-/// The deliveries that run in this Durable Object, and since when; gone when it restarts.
+/// The deliveries that run in this Durable Object; gone when it restarts.
 #[derive(Debug, Default)]
-pub struct Running(HashMap<Subject, u64>);
+pub struct Running {
+    /// Which delivery of a subject runs, and when it was last heard of.
+    holders: HashMap<Subject, (u64, u64)>,
+    tickets: u64,
+}
 
 /// After this long a delivery that has not come back is taken for lost, with the request that it belonged to.
 const PATIENCE_MS: u64 = 60_000;
@@ -29,6 +33,8 @@ const LONGEST_PAUSE_MS: u64 = 5 * 60_000;
 pub(super) struct Delivery {
     subject: Subject,
     stage: Stage,
+    /// Tells it from every other delivery; 0 before it runs.
+    ticket: u64,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +61,7 @@ pub(super) enum Delivered {
 impl Delivery {
     /// Of a subject's head; `looked` where KV was read just now and showed nothing to adopt.
     pub(super) fn of(subject: Subject, looked: bool) -> Delivery {
-        Delivery { subject, stage: Stage::Begun { looked } }
+        Delivery { subject, stage: Stage::Begun { looked }, ticket: 0 }
     }
 
     /// Goes on, with what was heard of the step before.
@@ -65,22 +71,23 @@ impl Delivery {
     pub(super) fn go_on(&mut self, desk: &mut Desk<'_>, heard: Heard) -> Result<Next<Delivered>, Error> {
         match (&self.stage, heard) {
             (Stage::Begun { looked }, _) => {
-                let since = desk.running.0.get(&self.subject);
-                if since.is_some_and(|since| desk.now.saturating_sub(*since) < PATIENCE_MS) {
+                let looked = *looked;
+                if !self.take_over(desk) {
                     self.put_off(desk)?;
                     return Ok(Next::Done(Delivered::Pending));
                 }
-                if *looked { self.document(desk) } else { self.look(desk) }
+                if looked { self.document(desk) } else { self.look(desk) }
             }
             (Stage::Look, Heard::Read(reading)) => {
                 let sight = seen(desk.store, &self.subject, reading, desk.now)?;
                 adopt(desk.store, &self.subject, &sight, desk.now)?;
-                let standing = desk.store.standing(&self.subject)?;
-                match (sight, standing.outbox.map(|outbox| outbox.task)) {
+                match (sight, desk.store.standing(&self.subject)?.outbox) {
                     (Sight::Unknown, _) => self.failed(desk),
                     (Sight::Older, Some(_)) => self.document(desk),
-                    (Sight::Head | Sight::Removed, Some(Task::Write)) => self.good(desk),
-                    (Sight::Head, Some(Task::Verify)) => self.settled(desk, None),
+                    (Sight::Head | Sight::Removed, Some(Outbox { task: Task::Write, .. })) => self.good(desk),
+                    (Sight::Head, Some(Outbox { task: Task::Verify, due, .. })) if due <= desk.now => {
+                        self.settled(desk, None)
+                    }
                     (_, _) => self.done(desk, Delivered::Written),
                 }
             }
@@ -88,12 +95,12 @@ impl Delivery {
                 if self.is_newest(desk, *number)? {
                     self.good(desk)
                 } else {
-                    self.look(desk)
+                    self.again(desk)
                 }
             }
             (Stage::Good(number), Heard::Wrote(true)) => {
                 if !self.is_newest(desk, *number)? {
-                    return self.look(desk);
+                    return self.again(desk);
                 }
                 let task = Task::Verify;
                 let outbox = Outbox { task, attempts: 0, due: desk.now.saturating_add(VERIFY_MS) };
@@ -101,6 +108,32 @@ impl Delivery {
             }
             (Stage::Look | Stage::Document(_) | Stage::Good(_), _) => self.failed(desk),
         }
+    }
+
+    /// Becomes the delivery that runs, unless another does.
+    fn take_over(&mut self, desk: &mut Desk<'_>) -> bool {
+        let holder = desk.running.holders.get(&self.subject);
+        if holder.is_some_and(|(_, heard)| desk.now.saturating_sub(*heard) < PATIENCE_MS) {
+            return false;
+        }
+        desk.running.tickets = desk.running.tickets.saturating_add(1);
+        self.ticket = desk.running.tickets;
+        desk.running.holders.insert(self.subject.clone(), (self.ticket, desk.now));
+        true
+    }
+
+    /// Whether it still runs: it may have been taken for lost, and another have taken over.
+    fn runs(&self, desk: &Desk<'_>) -> bool {
+        desk.running.holders.get(&self.subject).is_some_and(|(ticket, _)| *ticket == self.ticket)
+    }
+
+    /// What was written is not the newest: KV may now hold something older than before, so it is to be written in any case.
+    fn again(&mut self, desk: &mut Desk<'_>) -> Result<Next<Delivered>, Error> {
+        let standing = desk.store.standing(&self.subject)?;
+        let outbox =
+            Some(Outbox { task: Task::Write, attempts: 0, due: desk.now.saturating_add(FIRST_PAUSE_MS) });
+        desk.store.stand(&self.subject, &Standing { outbox, ..standing })?;
+        if self.runs(desk) { self.look(desk) } else { Ok(Next::Done(Delivered::Pending)) }
     }
 
     fn look(&mut self, desk: &mut Desk<'_>) -> Result<Next<Delivered>, Error> {
@@ -142,7 +175,9 @@ impl Delivery {
     }
 
     fn step(&self, desk: &mut Desk<'_>, step: Step) -> Result<Next<Delivered>, Error> {
-        desk.running.0.insert(self.subject.clone(), desk.now);
+        if self.runs(desk) {
+            desk.running.holders.insert(self.subject.clone(), (self.ticket, desk.now));
+        }
         Ok(Next::Do(step))
     }
 
@@ -177,7 +212,9 @@ impl Delivery {
     }
 
     fn done(&self, desk: &mut Desk<'_>, delivered: Delivered) -> Result<Next<Delivered>, Error> {
-        desk.running.0.remove(&self.subject);
+        if self.runs(desk) {
+            desk.running.holders.remove(&self.subject);
+        }
         Ok(Next::Done(delivered))
     }
 }

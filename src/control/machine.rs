@@ -10,7 +10,7 @@
 //! of a document follow one another, however their readings and writings of KV interleave.
 
 use super::delivery::{Delivery, SAFETY_MS};
-use super::dispatch::{self, Basis, Change, Document, Page, Shown, Way, Work};
+use super::dispatch::{self, Basis, Change, Document, Listing, Shown, Way, Work};
 use super::kv::{Listed, Reading};
 use super::sight::{Sight, adopt, seen};
 use super::store::{Commit, Digest, Entry, Origin, Outbox, Revision, Standing, Store};
@@ -149,7 +149,7 @@ impl Task {
                 match survey.go_on(desk, &request.envelope.who, heard)? {
                     Next::Do(step) => self.wait(State::Users(request, change, survey), step),
                     Next::Done(listing) => {
-                        unused(&change.subject, &listing.documents)?;
+                        unused(&change.subject, &listing)?;
                         self.look(request, Work::Change(change))
                     }
                 }
@@ -184,7 +184,7 @@ impl Task {
                 if request.flag("force")? {
                     return self.look(request, Work::Change(change));
                 }
-                let mut survey = Survey::of(Page { kind: Kind::Keys, after: String::new(), size: u32::MAX });
+                let mut survey = Survey::whole(Kind::Keys);
                 match survey.go_on(desk, &request.envelope.who, Heard::Begun)? {
                     Next::Do(step) => self.wait(State::Users(request, change, survey), step),
                     Next::Done(_) => Err(out_of_step()),
@@ -192,10 +192,7 @@ impl Task {
             }
             Work::LookUpKey => match keys::remembered(desk.store, &request)? {
                 Some(work) => self.look(request, work),
-                None => {
-                    let page = Page { kind: Kind::Keys, after: String::new(), size: u32::MAX };
-                    self.surveyed(desk, request, Survey::of(page), Heard::Begun)
-                }
+                None => self.surveyed(desk, request, Survey::whole(Kind::Keys), Heard::Begun),
             },
             work @ (Work::Show(_) | Work::History(..) | Work::Revision(..) | Work::Change(_)) => {
                 self.look(request, work)
@@ -416,9 +413,14 @@ fn check_etag(subject: &Subject, expected: Option<&str>, newest: Option<&Revisio
 }
 
 /// A router that a key is limited to is in use.
-fn unused(subject: &Subject, keys: &[Document]) -> Result<(), Error> {
+fn unused(subject: &Subject, keys: &Listing) -> Result<(), Error> {
     let Subject::Router(name) = subject else { return Ok(()) };
-    let users = keys.iter().filter_map(|key| {
+    if keys.next.is_some() {
+        let message = "Not all client keys could be looked at for one that is limited to this router. Try again: each time more of \
+                       them are known. Or delete with `?force=true`.";
+        return Err(Error::new(ErrorKind::Conflict, message));
+    }
+    let users = keys.documents.iter().filter_map(|key| {
         let record = KeyRecord::parse(key.valid.as_ref()?.bytes.as_deref()?).ok()?;
         let is_limited = record.routers.as_ref().is_some_and(|routers| routers.contains(name));
         (is_limited && !record.revoked).then_some(record.id)

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::dispatch::{Document, Listing, Page};
 use super::machine::{Desk, Heard, Next, Step, standing_document};
 use super::sight::{adopt, seen};
+use super::subject::Kind;
 use super::{Subject, Who};
 use crate::error::Error;
 
@@ -19,6 +20,8 @@ const MOST_READINGS: u32 = 30;
 #[derive(Debug)]
 pub(super) struct Survey {
     page: Page,
+    /// What control has seen before is not read again.
+    is_of_unseen: bool,
     /// Keys in KV, each with the revision that its metadata names.
     keys: BTreeMap<String, Option<u64>>,
     is_whole: bool,
@@ -38,6 +41,7 @@ impl Survey {
         Survey {
             last: page.after.clone(),
             page,
+            is_of_unseen: false,
             keys: BTreeMap::new(),
             is_whole: true,
             listings: 0,
@@ -46,6 +50,13 @@ impl Survey {
             readings: 0,
             found: Vec::new(),
         }
+    }
+
+    /// Of all there are of a kind. Of those that control has seen before, what it saw last: else the same few would be read at
+    /// each survey, and those behind them never.
+    pub(super) fn whole(kind: Kind) -> Survey {
+        let page = Page { kind, after: String::new(), size: u32::MAX };
+        Survey { is_of_unseen: true, ..Survey::of(page) }
     }
 
     /// Goes on, with what was heard of the step before.
@@ -121,8 +132,12 @@ impl Survey {
 
     /// Whether KV shows the revision that control has as the newest.
     fn is_known(&self, desk: &Desk<'_>, subject: &Subject, key: &str) -> Result<bool, Error> {
+        let newest = desk.store.newest(subject)?;
+        if self.is_of_unseen && newest.is_some() {
+            return Ok(true);
+        }
         let Some(Some(number)) = self.keys.get(key) else { return Ok(false) };
-        Ok(desk.store.newest(subject)?.is_some_and(|newest| newest.entry.number == *number))
+        Ok(newest.is_some_and(|newest| newest.entry.number == *number))
     }
 
     fn take(&mut self, desk: &Desk<'_>, subject: Subject) -> Result<(), Error> {

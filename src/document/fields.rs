@@ -1,6 +1,7 @@
 //! Reading a document's objects: by either spelling of a field's name, with a fault for what is wrong and a path for each.
 
 use crate::document::json::Json;
+use crate::document::table::Field;
 use crate::fault::Fault;
 
 /// How many faults, and how many warnings, are listed; the rest are counted. A document of 1 MiB could have half a
@@ -54,16 +55,16 @@ impl Reader {
 
     /// An object whose fields are among `known`, in snake case: a field that is given twice, or looks like a typo of a
     /// known one, is a fault; any other that is not known is a warning.
-    pub(crate) fn object(&mut self, found: Found, known: &[&'static str]) -> Option<Fields> {
+    pub(crate) fn object(&mut self, found: Found, known: &[impl Named]) -> Option<Fields> {
         self.read_object(found, known, false)
     }
 
     /// The same, of an object that would mean something else without any of its fields: one that is not known is a fault too.
-    pub(crate) fn object_of(&mut self, found: Found, known: &[&'static str]) -> Option<Fields> {
+    pub(crate) fn object_of(&mut self, found: Found, known: &[impl Named]) -> Option<Fields> {
         self.read_object(found, known, true)
     }
 
-    fn read_object(&mut self, found: Found, known: &[&'static str], is_strict: bool) -> Option<Fields> {
+    fn read_object(&mut self, found: Found, known: &[impl Named], is_strict: bool) -> Option<Fields> {
         let Json::Object(members) = found.value else {
             self.wrong_type(&found, "an object");
             return None;
@@ -71,12 +72,13 @@ impl Reader {
         let mut fields = Fields { path: found.path, found: Vec::new() };
         for (key, value) in members {
             let snake = snake_case(&key);
-            let Some(name) = known.iter().find(|name| **name == snake) else {
-                self.unknown(&fields, &key, &snake, known, is_strict);
+            let Some(name) = known.iter().map(Named::name).find(|name| *name == snake) else {
+                let names: Vec<&str> = known.iter().map(Named::name).collect();
+                self.unknown(&fields, &key, &snake, &names, is_strict);
                 continue;
             };
             let path = fields.at(&key);
-            match fields.found.iter().find(|(other, _)| other == name) {
+            match fields.found.iter().find(|(other, _)| *other == name) {
                 Some((_, first)) if first.path == path => {
                     self.fault(path, "is given twice; keep one of them");
                 }
@@ -121,7 +123,7 @@ impl Reader {
         self.fault(&found.path, format!("must be {right}, not {}", found.value.kind()));
     }
 
-    fn unknown(&mut self, fields: &Fields, key: &str, snake: &str, known: &[&'static str], is_strict: bool) {
+    fn unknown(&mut self, fields: &Fields, key: &str, snake: &str, known: &[&str], is_strict: bool) {
         let shown: String = key.chars().take(LONGEST_KEY).collect();
         match typo_of(snake, known) {
             Some(name) => self.fault(fields.at(&shown), format!("is no field here; did you mean `{name}`?")),
@@ -131,6 +133,24 @@ impl Reader {
             }
             None => self.warn(fields.at(&shown), "is no field here, and is ignored"),
         }
+    }
+}
+
+/// What is known of a field by those who read: its name, in snake case.
+pub(crate) trait Named {
+    fn name(&self) -> &'static str;
+}
+
+impl Named for Field {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// Names that are another table's, such as that of dialects.
+impl Named for &'static str {
+    fn name(&self) -> &'static str {
+        self
     }
 }
 

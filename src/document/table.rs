@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Text,
     /// A string of one character and at most so many.
     Filled(usize),
+    /// A date and time, as RFC 3339 has it.
+    Moment,
     /// A string that this regular expression matches.
     Pattern(&'static str),
     /// One of these strings.
@@ -59,6 +61,8 @@ pub(crate) enum Kind {
     Either(&'static [Kind]),
     /// Anything.
     Any,
+    /// Nothing: the field does not belong here, and its reader says where it does. No schema has it.
+    Misplaced,
 }
 
 /// A field that may be left out; null counts as left out.
@@ -73,6 +77,11 @@ pub(crate) const fn field(name: &'static str, kind: Kind, meaning: &'static str)
         #[cfg(not(target_arch = "wasm32"))]
         meaning,
     }
+}
+
+/// A field that is read only to say where it belongs.
+pub(crate) const fn misplaced(name: &'static str) -> Field {
+    field(name, Kind::Misplaced, "")
 }
 
 /// A field that must be there.

@@ -176,7 +176,3 @@ fn unreachable() -> Error {
     let message = "Changes cannot be made just now: the Durable Object CONTROL did not answer. Try again.";
     Error::new(ErrorKind::ControlUnavailable, message)
 }
-
-fn unserved(asked: &Asked) -> Result<Response, Error> {
-    Err(Error::new(ErrorKind::NotFound, format!("{:?} is not served yet.", asked.operation)))
-}

@@ -4,10 +4,53 @@
 //! says what is wrong with the field at its path, so that it reads well after `path: ` and after `` `path` `` alike.
 
 use super::policy::{LONGEST_MS, MOST_ATTEMPTS, SHORTEST_TTFT_MS, Triggers, Tuning};
-use crate::document::{Fields, Found, Json, Reader, typo_of};
+use crate::document::{Field, Fields, Found, Json, Kind, Object, Reader, field, object, typo_of};
 
-const FIELDS: &[&str] =
-    &["on", "ttft_timeout", "attempt_timeout", "deadline", "attempts", "retry_on_empty", "across_variants"];
+/// The settings of a router or of a route.
+pub(crate) static FAILOVER: Object =
+    object("Failover", "When a call goes on to another target, and for how long.", FIELDS);
+
+/// Those of a request.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) static ASKED: Object = object(
+    "Fallback",
+    "How this call fails over; each setting goes over the router's.",
+    match FIELDS.split_last() {
+        Some((_across_variants, of_any_level)) => of_any_level,
+        None => FIELDS,
+    },
+);
+
+/// The one that requests lack is the last.
+const FIELDS: &[Field] = &[
+    field("on", Kind::List(&TRIGGER), "What is a failure, in place of the whole list that holds by itself."),
+    field(
+        "ttft_timeout",
+        DURATION,
+        "From sending a streamed call to its first word, at least `300ms`; unlimited by itself.",
+    ),
+    field(
+        "attempt_timeout",
+        DURATION,
+        "From sending a call that does not stream to the end of its answer; unlimited by itself.",
+    ),
+    field(
+        "deadline",
+        DURATION,
+        "From the first attempt to the first word, pauses included; `10m` by itself.",
+    ),
+    field("attempts", Kind::Whole(1, MOST_ATTEMPTS as i64), "The most upstream calls; 6 by itself."),
+    field("retry_on_empty", Kind::Boolean, "Whether an answer that says nothing is a failure."),
+    field(
+        "across_variants",
+        Kind::Boolean,
+        "Whether the route's other variants stand in, by falling weight.",
+    ),
+];
+
+/// At most an hour.
+const DURATION: Kind = Kind::Pattern("^[0-9]+(\\.[0-9]+)?(ms|s|m)$");
+const TRIGGER: Kind = Kind::Either(&[Kind::Whole(400, 599), Kind::Word(&["4xx", "5xx"]), Kind::Word(WORDS)]);
 
 /// Reads the settings of a router or of a route; what is wrong is a fault at its path.
 pub(crate) fn tuning(reader: &mut Reader, found: Found) -> Option<Tuning> {

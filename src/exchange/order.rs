@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use crate::document::{Found, Json, Reader};
+use crate::document::{Found, Json, Kind, Object, Reader, field, object, required};
 
 /// What models are sorted by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +140,40 @@ impl Criterion {
     }
 }
 
+/// A `sort`: one criterion, or several of which the first that differs decides.
+pub(crate) const SORT: Kind = Kind::Either(&[
+    METRIC,
+    Kind::Object(&CRITERION),
+    Kind::Few(&Kind::Either(&[METRIC, Kind::Object(&CRITERION)]), 0, MOST),
+]);
+
+/// Metrics that are not known are read over, with a word of it.
+const METRIC: Kind = Kind::Text;
+
+static CRITERION: Object = object(
+    "SortCriterion",
+    "By what models are put in order, and which end comes first.",
+    &[
+        required("metric", METRIC, "`price`, `latency` or `throughput`; also as `SORT_METRIC_PRICE`."),
+        field(
+            "direction",
+            Kind::Text,
+            "`ascending` or `descending`, also as `SORT_DIRECTION_ASCENDING`; the best first by itself.",
+        ),
+    ],
+);
+
+/// A `provider`, of which `order` alone is read.
+pub(crate) static PROVIDER: Object = object(
+    "ProviderPreference",
+    "Which providers go first.",
+    &[field(
+        "order",
+        Kind::Few(&Kind::Pattern("^\\S{1,256}$"), 0, MOST),
+        "Providers, or `provider/model`s, in that order before all others.",
+    )],
+);
+
 /// Reads a `sort`: `["price", "latency"]`, or `[{"metric": "SORT_METRIC_PRICE", "direction": "SORT_DIRECTION_ASCENDING"}]`, or one
 /// of either alone.
 pub(crate) fn sort(reader: &mut Reader, found: Found) -> Vec<Criterion> {
@@ -156,7 +190,7 @@ pub(crate) fn sort(reader: &mut Reader, found: Found) -> Vec<Criterion> {
 
 /// Reads the `order` of a `provider`; what else that may hold is another router's.
 pub(crate) fn providers(reader: &mut Reader, found: Found) -> Vec<String> {
-    let Some(mut fields) = reader.object(found, &["order"]) else { return Vec::new() };
+    let Some(mut fields) = reader.object(found, PROVIDER.fields) else { return Vec::new() };
     let Some(order) = fields.take("order") else { return Vec::new() };
     let mut providers = Vec::new();
     for item in listed(reader, order) {
@@ -185,7 +219,7 @@ fn criterion(reader: &mut Reader, found: Found) -> Option<Criterion> {
         return Some(known(reader, &found.path, word));
     }
     let path = found.path.clone();
-    let mut fields = reader.object(found, &["metric", "direction"])?;
+    let mut fields = reader.object(found, CRITERION.fields)?;
     let metric = fields.required(reader, "metric", "\"price\" or \"latency\"")?;
     let word = reader_text(reader, &metric)?;
     let criterion = known(reader, &path, &word);

@@ -7,6 +7,7 @@ use super::parts::{self, CALL_HEADERS, add_errors, header_references, in_path, i
 use super::schemas::Schemas;
 use crate::document::{Field, Kind, field, required};
 use crate::error::ErrorKind;
+use crate::exchange;
 
 /// Every fault that a call can meet before an upstream has its say.
 const CALL_ERRORS: &[ErrorKind] = &[
@@ -67,16 +68,17 @@ const MODELS: Field = field(
     Kind::Few(&MODEL_NAME, 0, 16),
     "Models to call in turn where the first fails; of `auto`, the pool. Never a router.",
 );
-const FALLBACK: Field = field("fallback", Kind::Map(&Kind::Any), "How this call fails over.");
+const FALLBACK: Field = field("fallback", Kind::Object(&exchange::ASKED), "How this call fails over.");
 const IGNORE: Field = field(
     "ignore",
     Kind::Either(&[MODEL_NAME, Kind::Few(&MODEL_NAME, 0, 64)]),
     "Providers, or `provider/model`s, that are not to be called.",
 );
-const SORT: Field = field("sort", Kind::Any, "By what the models are put in order.");
-const PROVIDER: Field = field("provider", Kind::Any, "`order`: providers to call first.");
+const SORT: Field = field("sort", exchange::order::SORT, "By what the models are put in order.");
+const PROVIDER: Field =
+    field("provider", Kind::Object(&exchange::order::PROVIDER), "Which providers go first.");
 const PROMPT_VARIABLES: Field =
-    field("prompt_variables", Kind::Any, "What `{{names}}` in a variant's templates stand for.");
+    field("prompt_variables", Kind::Map(&Kind::Any), "What `{{names}}` in a variant's templates stand for.");
 const EXTRA_BODY: Field = field(
     "extra_body",
     Kind::Map(&Kind::Any),

@@ -10,7 +10,7 @@ use crate::fault::Fault;
 
 /// A router as it is written.
 pub(super) fn router(schemas: &mut Schemas) -> Value {
-    schemas.named("Router", json!({"type": "object"}))
+    schemas.object(&crate::router::DOCUMENT)
 }
 
 /// A router as it stands: its document, and what the server knows.

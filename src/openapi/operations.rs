@@ -7,8 +7,11 @@ use super::schemas::Schemas;
 use super::{documents, examples};
 use crate::api::{Access, Operation, Row};
 use crate::control::history::{History, RollBack};
+use crate::decision::explain::{ExplainRequest, Explanation};
 use crate::error::ErrorKind;
 use crate::keys::{KeyChanges, KeyList, MadeKey, NewKey, ShownKey};
+use crate::router::edit::{PromoteRequest, RampRequest};
+use crate::router::plan::{Plan, PlanRequest};
 
 /// What an operation is sent and answers.
 struct Details {
@@ -309,8 +312,40 @@ fn of_routers(operation: Operation, schemas: &mut Schemas) -> Details {
             let body = Body::of(schemas.request::<RollBack>());
             change(ROUTERS, body, Answer::of(state(), documents::standing_router(schemas)).with(STATE))
         }
-        _ => unserved(ROUTERS),
+        Operation::PromoteVariant => {
+            let example = json!({"route_id": "ab-test-route", "variant_id": "variant-b", "weight": 50});
+            let body = Body::such_as(schemas.request::<PromoteRequest>(), &[("half", example)]);
+            change(ROUTERS, body, Answer::of(state(), documents::standing_router(schemas)).with(STATE))
+        }
+        Operation::RampVariant => {
+            let steps = json!([{"at": "2027-01-04T09:00:00Z", "weight": 10}, {"at": "2027-01-11T09:00:00Z", "weight": 100}]);
+            let example = json!({"route_id": "ab-test-route", "variant_id": "variant-b", "steps": steps});
+            let body = Body::such_as(schemas.request::<RampRequest>(), &[("two steps", example)]);
+            change(ROUTERS, body, Answer::of(state(), documents::standing_router(schemas)).with(STATE))
+        }
+        Operation::PlanRouter => {
+            let body = Body::such_as(
+                schemas.request::<PlanRequest>(),
+                &[("whole", json!({"document": examples::router()}))],
+            );
+            let answer = Answer::of("What it would do.", schemas.answer::<Plan>()).with(NUMBERED);
+            asked(body, answer, &[ErrorKind::InvalidDocument, ErrorKind::InvalidGateway])
+        }
+        _ => {
+            let example = json!({"user": "user-123", "metadata": {"plan": "free"}});
+            let body = Body::such_as(schemas.request::<ExplainRequest>(), &[("a user", example)]);
+            let answer =
+                Answer::of("Which variant, and why.", schemas.answer::<Explanation>()).with(NUMBERED);
+            asked(body, answer, &[ErrorKind::InvalidRouter, ErrorKind::InvalidGateway])
+        }
     }
+}
+
+/// What is asked of a router and changes nothing.
+fn asked(body: Option<Body>, answer: Answer, errors: &[ErrorKind]) -> Details {
+    let mut details = read(ROUTERS, answer);
+    details.errors.extend(errors);
+    Details { body, ..details }
 }
 
 fn of_gateway(_: Operation, _: &mut Schemas) -> Details {

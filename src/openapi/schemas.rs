@@ -62,7 +62,7 @@ impl Schemas {
     /// own, and dialects have hundreds.
     pub(super) fn of_fields(&mut self, meaning: &str, fields: &'static [Field]) -> Value {
         let mut properties = Map::new();
-        for field in fields {
+        for field in fields.iter().filter(|field| !matches!(field.kind, Kind::Misplaced)) {
             let mut schema = self.of_kind(&field.kind);
             if !field.is_required {
                 schema = or_null(schema);
@@ -92,9 +92,11 @@ impl Schemas {
         match kind {
             Kind::Text => json!({"type": "string"}),
             Kind::Filled(most) => json!({"type": "string", "minLength": 1, "maxLength": most}),
+            Kind::Moment => json!({"type": "string", "format": "date-time"}),
             Kind::Pattern(pattern) => json!({"type": "string", "pattern": pattern}),
             Kind::Word(words) => json!({"type": "string", "enum": words}),
             Kind::Boolean => json!({"type": "boolean"}),
+            Kind::Number(f64::MIN, f64::MAX) => json!({"type": "number"}),
             Kind::Number(least, most) => json!({"type": "number", "minimum": least, "maximum": most}),
             Kind::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
             Kind::List(kind) => json!({"type": "array", "items": self.of_kind(kind)}),
@@ -107,7 +109,7 @@ impl Schemas {
                 let kinds: Vec<_> = kinds.iter().map(|kind| self.of_kind(kind)).collect();
                 json!({"anyOf": kinds})
             }
-            Kind::Any => json!({}),
+            Kind::Any | Kind::Misplaced => json!({}),
         }
     }
 

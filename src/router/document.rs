@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::assignment::Weight;
 use crate::condition::Expression;
-use crate::document::{self, Fields, Found, Json, Reader};
+use crate::document::{self, Fields, Found, Json, Kind, Object, Reader, field, misplaced, object, required};
 use crate::exchange;
 use crate::exchange::plan::Failover;
 use crate::exchange::policy::{Policy, Tuning};
@@ -18,32 +18,117 @@ use crate::router::ids::Taken;
 use crate::router::ramp::{Ramp, Schedule, Step};
 use crate::router::variant::Arm;
 use crate::router::{
-    Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, ramp, selection,
-    variant,
+    Choice, RULE_ROUTE, Route, Router, Rule, UsageMode, Variant, epoch, ids, is_name, parameters, ramp,
+    selection, templates, variant,
 };
-use crate::treatment::Treatment;
+use crate::treatment::{MOST_PROMPTS, Treatment};
 
-pub(super) const ROUTER_FIELDS: &[&str] = &[
-    "name",
-    "display_name",
-    "description",
-    "routes",
-    "default_route",
-    "rule",
-    "weights",
-    "sticky_by",
-    "usage",
-    "defaults",
-    "metrics",
-    "goal",
-    "guardrails",
-    "baseline",
-    "min_users",
-    "record_metadata",
-    "ramp",
-];
-const ROUTE_FIELDS: &[&str] =
-    &["route_id", "display_name", "description", "variants", "salt", "failover", "ramp"];
+/// A router as it is stored.
+pub(crate) static ROUTER: Object = object(
+    "Router",
+    "Who gets which model. Fields may be written in snake or camel case.",
+    &[
+        field(
+            "name",
+            Kind::Text,
+            "The router's name, with or without `routers/`: that of its path, or of its key in KV.",
+        ),
+        field("display_name", Kind::Text, "For people; gives a new router its name where it has no other."),
+        field("description", Kind::Text, "For people."),
+        field(
+            "routes",
+            Kind::List(&Kind::Object(&CONDITIONAL)),
+            "In order: the first whose condition holds is taken.",
+        ),
+        field("default_route", Kind::Object(&ROUTE), "Where no other holds."),
+        field(
+            "rule",
+            Kind::Object(&CONDITION),
+            "In place of `routes`: an expression whose value is the model.",
+        ),
+        field("weights", Kind::Map(&WEIGHT), "With `rule`: the percentage of each model that you expect."),
+        field("sticky_by", Kind::Text, "A CEL expression that gives the unit, such as `org_id`."),
+        field(
+            "usage",
+            Kind::Word(USAGE),
+            "Whether streams are asked for their usage where the caller does not ask; `always` by itself.",
+        ),
+        field(
+            "defaults",
+            Kind::Object(&DEFAULTS),
+            "What holds for every route and variant that does not say otherwise.",
+        ),
+        field("metrics", Kind::Any, "Accepted, and of no effect yet."),
+        field("goal", Kind::Any, "Accepted, and of no effect yet."),
+        field("guardrails", Kind::Any, "Accepted, and of no effect yet."),
+        field("baseline", Kind::Any, "Accepted, and of no effect yet."),
+        field("min_users", Kind::Any, "Accepted, and of no effect yet."),
+        field("record_metadata", Kind::Any, "Accepted, and of no effect yet."),
+        misplaced("ramp"),
+    ],
+);
+
+static CONDITIONAL: Object = object(
+    "ConditionalRoute",
+    "A route and when it is taken.",
+    &[
+        required("condition", Kind::Object(&CONDITION), "When."),
+        required("route", Kind::Object(&ROUTE), "Which."),
+    ],
+);
+
+static CONDITION: Object = object(
+    "Condition",
+    "An expression in CEL.",
+    &[
+        required("cel_expression", Kind::Text, "Such as `tier == \"premium\"`; at most 2,048 bytes."),
+        misplaced("ramp"),
+    ],
+);
+
+static ROUTE: Object = object(
+    "Route",
+    "Variants and their shares.",
+    &[
+        field("route_id", ID, "Unique in the router; else `default`, or derived from the condition."),
+        field("display_name", Kind::Text, "For people."),
+        field("description", Kind::Text, "For people."),
+        required(
+            "variants",
+            Kind::List(&Kind::Object(&variant::WEIGHTED)),
+            "At least one; their weights sum to exactly 100.",
+        ),
+        field("salt", Kind::Text, "What users are hashed with; `<router>/<route_id>` by itself."),
+        field("failover", Kind::Object(&exchange::FAILOVER), "Over that of `defaults`."),
+        field("ramp", Kind::Object(&ramp::RAMP), "Weights that change by themselves."),
+    ],
+);
+
+static DEFAULTS: Object = object(
+    "Defaults",
+    "What holds for every route and variant that does not say otherwise.",
+    &[
+        field(
+            "text_generation_config",
+            Kind::Object(&parameters::PARAMETERS),
+            "Parameters of every variant that has none.",
+        ),
+        field("message_templates", TEMPLATES, "Prompts of every variant that has none."),
+        field("failover", Kind::Object(&exchange::FAILOVER), "Of every route."),
+    ],
+);
+
+/// An id of a route or of a variant.
+pub(super) const ID: Kind = Kind::Pattern("^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,95}$");
+/// Percent; at most two decimals.
+pub(super) const WEIGHT: Kind = Kind::Number(0.0, 100.0);
+pub(super) const TEMPLATES: Kind = Kind::Few(&Kind::Object(&templates::MESSAGE), 0, MOST_PROMPTS);
+const USAGE: &[&str] = &["always", "as_asked"];
+
+/// The fields of a router, as a mask may name them.
+pub(super) fn router_fields() -> impl Iterator<Item = &'static str> + Clone {
+    ROUTER.fields.iter().map(|field| field.name)
+}
 
 /// Reads the router that is stored under `name`.
 ///
@@ -66,7 +151,8 @@ fn router(reader: &mut Reader, name: &str, found: Found) -> Option<Router> {
             format!("'{name}' cannot be a router's name; use lower-case letters, digits and '-', at most 63"),
         );
     }
-    let mut fields = reader.object(found, ROUTER_FIELDS)?;
+    let mut fields = reader.object(found, ROUTER.fields)?;
+    for_people(reader, &mut fields);
     if let Some(found) = fields.take("name") {
         check_name(reader, name, found);
     }
@@ -132,6 +218,15 @@ fn refuse_ramp(reader: &mut Reader, default: Option<&Draft>) {
 
 const NO_RAMP_OF_A_RULE: &str = "a router with `rule` has no weights that could be ramped; use routes with variants, or write the dates into the rule, by `now`";
 
+/// What is of no meaning here, and must still be text.
+pub(super) fn for_people(reader: &mut Reader, fields: &mut Fields) {
+    for name in ["display_name", "description"] {
+        if let Some(found) = fields.take(name) {
+            reader.text(&found);
+        }
+    }
+}
+
 fn check_name(reader: &mut Reader, name: &str, found: Found) {
     if let Some(written) = reader.text(&found)
         && written.strip_prefix("routers/").unwrap_or(written) != name
@@ -145,8 +240,7 @@ fn check_name(reader: &mut Reader, name: &str, found: Found) {
 
 /// What `defaults` says: failover, parameters and prompts.
 fn defaults(reader: &mut Reader, found: Found) -> (Tuning, Rc<Treatment>) {
-    let known = &["text_generation_config", "message_templates", "failover"];
-    let Some(mut fields) = reader.object(found, known) else { return Default::default() };
+    let Some(mut fields) = reader.object(found, DEFAULTS.fields) else { return Default::default() };
     let treatment = variant::treatment(reader, &mut fields, &Rc::default());
     (failover(reader, &mut fields), treatment)
 }
@@ -175,7 +269,7 @@ fn expression(reader: &mut Reader, found: Found) -> Option<Expression> {
 
 /// The expression in `{"cel_expression": …}`, which conditions and rules are.
 fn cel(reader: &mut Reader, found: Found) -> Option<Expression> {
-    let mut fields = reader.object(found, &["cel_expression", "ramp"])?;
+    let mut fields = reader.object(found, CONDITION.fields)?;
     if let Some(found) = fields.take("ramp") {
         reader.fault(found.path, "is of no use here; a ramp is a field of a route, beside its `variants`");
     }
@@ -240,7 +334,7 @@ fn conditional(reader: &mut Reader, found: Found, defaults: &Rc<Treatment>) -> V
     let Some(items) = reader.items(found) else { return Vec::new() };
     let mut routes = Vec::new();
     for item in items {
-        let Some(mut fields) = reader.object(item, &["route", "condition"]) else { continue };
+        let Some(mut fields) = reader.object(item, CONDITIONAL.fields) else { continue };
         let write = "{\"cel_expression\": \"…\"}, or make this the `default_route`";
         let condition = fields.required(reader, "condition", write).and_then(|found| cel(reader, found));
         let derived = condition.as_ref().map(|condition| ids::of_condition(condition.source()));
@@ -259,7 +353,8 @@ fn draft(
     defaults: &Rc<Treatment>,
 ) -> Option<Draft> {
     let path = found.path.clone();
-    let mut fields = reader.object(found, ROUTE_FIELDS)?;
+    let mut fields = reader.object(found, ROUTE.fields)?;
+    for_people(reader, &mut fields);
     let given = fields.take("route_id").and_then(|found| ids::given(reader, found));
     let salt = fields.take("salt").and_then(|found| reader.text(&found).map(str::to_owned));
     let ramp = fields.take("ramp").and_then(|found| ramp::read(reader, found));

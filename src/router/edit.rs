@@ -19,7 +19,7 @@ pub use crate::control::Edited;
 use crate::document::{self, Place, Spelling, Tree, snake_case};
 use crate::error::Error;
 use crate::fault::Fault;
-use crate::router::document::ROUTER_FIELDS;
+use crate::router::document::router_fields;
 use crate::router::{Router, parse};
 
 /// What answers add to a document, and what is therefore ignored when it comes back. Never stored.
@@ -90,7 +90,7 @@ pub(super) fn merged(name: &str, current: &[u8], body: &[u8], mask: Option<&str>
             Some(value) => {
                 // A field that is not ours keeps the spelling in which it was sent.
                 let sent = body.members().iter().find(|member| snake_case(&member.name) == *field);
-                let is_ours = ROUTER_FIELDS.contains(&field.as_str());
+                let is_ours = router_fields().any(|ours| ours == field);
                 match sent.filter(|_| !is_ours && tree.get(field).is_none()) {
                     Some(sent) => tree.set(&sent.name, Spelling::Snake, Place::Last, value.clone()),
                     None => tree.set(field, spelling, Place::Last, value.clone()),
@@ -115,17 +115,17 @@ fn masked(mask: &str) -> Result<Vec<String>, Error> {
     let mut fields = Vec::new();
     for written in mask.split(',').map(str::trim).filter(|field| !field.is_empty()) {
         let field = snake_case(written);
-        let known = ROUTER_FIELDS.iter().chain(SERVER_FIELDS).any(|known| *known == field);
+        let known = router_fields().chain(SERVER_FIELDS.iter().copied()).any(|known| known == field);
         if !known {
             let shown = crate::nearest::shortened(written);
             let why = match field.split_once('.') {
-                Some((outer, _)) if ROUTER_FIELDS.contains(&outer) => {
+                Some((outer, _)) if router_fields().any(|ours| ours == outer) => {
                     format!("'{shown}' is within a field; name the whole of it, `{outer}`")
                 }
                 _ => format!("a router has no field '{shown}'"),
             };
             let known: Vec<&str> =
-                ROUTER_FIELDS.iter().copied().filter(|known| !matches!(*known, "name" | "ramp")).collect();
+                router_fields().filter(|known| !matches!(*known, "name" | "ramp")).collect();
             let message = format!("The mask cannot be read: {why}. The fields are {}.", known.join(", "));
             return Err(Error::invalid("update_mask", message));
         }

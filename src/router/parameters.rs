@@ -5,22 +5,56 @@
 
 use serde_json::Number;
 
-use crate::document::{Fields, Found, Json, Reader};
+use crate::document::{Fields, Found, Json, Kind, Object, Reader, field, object, required};
 use crate::treatment::{Parameters, Reasoning};
 
-const FIELDS: &[&str] = &[
-    "max_tokens",
-    "max_new_tokens",
-    "temperature",
-    "top_p",
-    "repetition_penalty",
-    "frequency_penalty",
-    "presence_penalty",
-    "stop_sequences",
-    "seed",
-    "logit_bias",
-    "reasoning",
-];
+/// A `text_generation_config`.
+pub(super) static PARAMETERS: Object = object(
+    "TextGenerationConfig",
+    "Parameters of a variant. They are its treatment, and win over the request's own.",
+    &[
+        field("max_tokens", TOKENS, "The most tokens of an answer."),
+        field("max_new_tokens", TOKENS, "The same as `max_tokens`."),
+        field("temperature", Kind::Number(0.0, 2.0), ""),
+        field("top_p", Kind::Number(0.0, 1.0), ""),
+        field("repetition_penalty", Kind::Number(0.0, 2.0), "Where the provider takes it."),
+        field("frequency_penalty", Kind::Number(-2.0, 2.0), ""),
+        field("presence_penalty", Kind::Number(-2.0, 2.0), ""),
+        field(
+            "stop_sequences",
+            Kind::Few(&Kind::Filled(LONGEST_STOP), 0, MOST_STOPS),
+            "OpenAI takes four of them.",
+        ),
+        field("seed", Kind::Whole(-9_007_199_254_740_991, 9_007_199_254_740_991), ""),
+        field("logit_bias", Kind::Few(&Kind::Object(&BIAS), 0, MOST_BIASES), "Each token once."),
+        field("reasoning", Kind::Object(&REASONING), "How much to think."),
+    ],
+);
+
+static BIAS: Object = object(
+    "LogitBias",
+    "How much likelier a token is made.",
+    &[
+        required(
+            "token_id",
+            Kind::Either(&[Kind::Whole(0, 4_294_967_295), Kind::Pattern("^[0-9]{1,9}$")]),
+            "The token's number, also as a string.",
+        ),
+        required("bias_value", Kind::Number(-100.0, 100.0), ""),
+    ],
+);
+
+static REASONING: Object = object(
+    "Reasoning",
+    "How much to think.",
+    &[
+        field("effort", Kind::Word(&Reasoning::EFFORTS), ""),
+        field("max_tokens", Kind::Whole(0, 10_000_000), "The most tokens of thought."),
+        field("exclude", Kind::Boolean, "Whether thoughts are not shown."),
+    ],
+);
+
+const TOKENS: Kind = Kind::Whole(1, 10_000_000);
 
 /// More than any model writes.
 const MOST_TOKENS: f64 = 10_000_000.0;
@@ -37,7 +71,7 @@ const MOST_TOKEN_ID: f64 = 4_294_967_295.0;
 
 /// Reads a `text_generation_config`. Where there is a fault, what comes back is not complete.
 pub(super) fn read(reader: &mut Reader, found: Found) -> Parameters {
-    let Some(mut fields) = reader.object_of(found, FIELDS) else { return Parameters::default() };
+    let Some(mut fields) = reader.object_of(found, PARAMETERS.fields) else { return Parameters::default() };
     let max_tokens = limit(reader, &mut fields);
     let mut ranged = |name: &str, least: f64, most: f64| {
         fields.take(name).and_then(|found| number(reader, &found, least, most)).map(plain)
@@ -114,7 +148,7 @@ fn logit_bias(reader: &mut Reader, found: Found) -> Vec<(u64, Number)> {
     }
     let mut biases: Vec<(u64, Number)> = Vec::new();
     for item in items {
-        let Some(mut fields) = reader.object_of(item, &["token_id", "bias_value"]) else { continue };
+        let Some(mut fields) = reader.object_of(item, BIAS.fields) else { continue };
         let token = fields
             .required(reader, "token_id", "the token's number")
             .and_then(|found| token_id(reader, &found).map(|token| (found.path, token)));
@@ -142,8 +176,7 @@ fn token_id(reader: &mut Reader, found: &Found) -> Option<u64> {
 }
 
 fn reasoning(reader: &mut Reader, found: Found) -> Reasoning {
-    let known = &["effort", "max_tokens", "exclude"];
-    let Some(mut fields) = reader.object_of(found, known) else { return Reasoning::default() };
+    let Some(mut fields) = reader.object_of(found, REASONING.fields) else { return Reasoning::default() };
     Reasoning {
         effort: fields.take("effort").and_then(|found| effort(reader, &found)),
         max_tokens: fields.take("max_tokens").and_then(|found| count(reader, &found, 0.0)),

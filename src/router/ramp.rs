@@ -9,8 +9,9 @@
 use std::rc::Rc;
 
 use crate::assignment::Weight;
-use crate::document::{Found, Json, Reader};
+use crate::document::{Found, Json, Kind, Object, Reader, field, misplaced, object, required};
 use crate::moment;
+use crate::router::document::{ID, WEIGHT};
 use crate::router::share::shared;
 use crate::router::variant::{self, Arm};
 use crate::router::{Epoch, Variant, ids};
@@ -91,11 +92,38 @@ pub(super) struct Draft {
     paused_at: Option<u64>,
 }
 
+/// A `ramp`.
+pub(super) static RAMP: Object = object(
+    "Ramp",
+    "Weights that change by themselves: before the first step the variants' own, from each step on its own.",
+    &[
+        required(
+            "variant_id",
+            ID,
+            "The variant that is ramped; the others share the rest by their own weights.",
+        ),
+        required("steps", Kind::Few(&Kind::Object(&STEP), 1, MOST_STEPS), "In order of time."),
+        field("state", Kind::Word(&["running", "paused"]), "`running` by itself."),
+        field("paused_at", MOMENT, "Since when it is paused."),
+        misplaced("guardrails"),
+    ],
+);
+
+static STEP: Object = object(
+    "RampStep",
+    "A weight, and since when it holds.",
+    &[
+        required("at", MOMENT, "When it begins."),
+        required("weight", WEIGHT, "The ramped variant's percentage from then on."),
+    ],
+);
+
+const MOMENT: Kind = Kind::Either(&[Kind::Moment, Kind::Number(0.0, 99_999_999_999.0)]);
+
 /// Reads a `ramp`.
 pub(super) fn read(reader: &mut Reader, found: Found) -> Option<Draft> {
     let path = found.path.clone();
-    let known = &["variant_id", "steps", "state", "paused_at", "guardrails"];
-    let mut fields = reader.object(found, known)?;
+    let mut fields = reader.object(found, RAMP.fields)?;
     if let Some(found) = fields.take("guardrails") {
         reader.fault(
             found.path,
@@ -164,7 +192,7 @@ fn steps(reader: &mut Reader, found: Found) -> Vec<(u64, Weight)> {
     }
     let mut steps: Vec<(u64, Weight)> = Vec::new();
     for item in items {
-        let Some(mut fields) = reader.object(item, &["at", "weight"]) else { continue };
+        let Some(mut fields) = reader.object(item, STEP.fields) else { continue };
         let path = fields.at("at");
         let at = fields
             .required(reader, "at", "when the step begins, as \"2026-12-01T09:00:00Z\"")

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::rc::Rc;
 
 use crate::assignment::Weight;
-use crate::document::{Found, Reader};
+use crate::document::{Found, Kind, Object, Reader, field, object};
 use crate::exchange::order::{self, Preference};
 use crate::exchange::plan::{Failover, MOST_TARGETS, is_ignored};
 use crate::exchange::policy::Policy;
@@ -47,9 +47,29 @@ fn models_by_weight(arms: &[Arm], which: impl Fn(Weight) -> bool) -> Rc<[Rc<str>
     arms.into_iter().map(|arm| arm.model.clone()).collect()
 }
 
+/// What stands in for a variant's model, and in which order they are called.
+pub(super) static SELECTION: Object = object(
+    "ModelSelection",
+    "What stands in for a variant's model, and in which order they are called.",
+    &[
+        field(
+            "models",
+            Kind::Few(&Kind::Filled(256), 0, MOST_TARGETS),
+            "`provider/model`s, in the order in which they are tried.",
+        ),
+        field(
+            "ignore",
+            Kind::Few(&Kind::Filled(256), 0, MOST_TARGETS),
+            "Providers, or `provider/model`s, that are not to be called.",
+        ),
+        field("sort", order::SORT, "By what they are put in order, the variant's own model among them."),
+        field("provider", Kind::Object(&order::PROVIDER), "Which providers go first."),
+    ],
+);
+
 /// Reads a `model_selection`; `model` is the variant's own.
 pub(super) fn read(reader: &mut Reader, found: Found, model: Option<&str>) -> Selection {
-    let Some(mut fields) = reader.object(found, &["models", "ignore", "sort", "provider"]) else {
+    let Some(mut fields) = reader.object(found, SELECTION.fields) else {
         return Selection::default();
     };
     let preference = Preference {

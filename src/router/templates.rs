@@ -3,8 +3,38 @@
 //! In scope: roles, contents, sizes. Out of scope: variables, and what a call makes of them (`treatment`).
 
 use crate::dialect::conversation::Cache;
-use crate::document::{Found, Json, Reader};
+use crate::document::{Found, Json, Kind, Object, Reader, field, object, required};
 use crate::treatment::{MOST_BYTES, MOST_PROMPTS, Prompt, Speaker, Text, pieces};
+
+/// A message of `message_templates`.
+pub(super) static MESSAGE: Object = object(
+    "MessageTemplate",
+    "A message that goes before the request's own; `{{name}}` stands for a variable of `prompt_variables`.",
+    &[
+        required("role", Kind::Word(&["system", "developer", "user", "assistant"]), ""),
+        required(
+            "content",
+            Kind::Either(&[Kind::Filled(MOST_BYTES), Kind::Few(&Kind::Object(&PART), 1, MOST_BYTES)]),
+            "Text, or parts of text.",
+        ),
+    ],
+);
+
+static PART: Object = object(
+    "TextPart",
+    "A part of a message.",
+    &[
+        field("type", Kind::Word(&["text"]), ""),
+        required("text", Kind::Filled(MOST_BYTES), ""),
+        field("cache_control", Kind::Object(&CACHE), "As Anthropic has it."),
+    ],
+);
+
+static CACHE: Object = object(
+    "CacheControl",
+    "Up to where the provider is to keep the prompt.",
+    &[required("type", Kind::Word(&["ephemeral"]), ""), field("ttl", Kind::Word(&["5m", "1h"]), "")],
+);
 
 /// Reads `message_templates`. Where there is a fault, what comes back is not complete.
 pub(super) fn read(reader: &mut Reader, found: Found) -> Vec<Prompt> {
@@ -18,7 +48,7 @@ pub(super) fn read(reader: &mut Reader, found: Found) -> Vec<Prompt> {
     let mut prompts: Vec<Prompt> = Vec::new();
     for item in items {
         let item_path = item.path.clone();
-        let Some(mut fields) = reader.object_of(item, &["role", "content"]) else { continue };
+        let Some(mut fields) = reader.object_of(item, MESSAGE.fields) else { continue };
         let speaker = fields
             .required(reader, "role", "\"system\", \"user\" or \"assistant\"")
             .and_then(|found| speaker(reader, &found));
@@ -64,7 +94,7 @@ fn content(reader: &mut Reader, found: Found, room: &mut usize) -> Vec<Text> {
     }
     let mut texts = Vec::new();
     for item in items {
-        let Some(mut fields) = reader.object_of(item, &["type", "text", "cache_control"]) else { continue };
+        let Some(mut fields) = reader.object_of(item, PART.fields) else { continue };
         if let Some(found) = fields.take("type")
             && reader.text(&found).is_some_and(|kind| kind != "text")
         {
@@ -92,7 +122,7 @@ fn text(reader: &mut Reader, found: &Found, cache: Option<Cache>, room: &mut usi
 }
 
 fn cache(reader: &mut Reader, found: Found) -> Option<Cache> {
-    let mut fields = reader.object_of(found, &["type", "ttl"])?;
+    let mut fields = reader.object_of(found, CACHE.fields)?;
     let kind = fields.required(reader, "type", "\"ephemeral\"");
     if let Some(kind) = kind
         && reader.text(&kind).is_some_and(|written| written != "ephemeral")

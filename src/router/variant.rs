@@ -3,22 +3,49 @@
 use std::rc::Rc;
 
 use crate::assignment::Weight;
-use crate::document::{Fields, Found, Json, Reader};
+use crate::document::{Fields, Found, Json, Kind, Object, Reader, field, object, required};
 use crate::provider::builtin;
+use crate::router::document::{ID, TEMPLATES, WEIGHT, for_people};
 use crate::router::ids::Taken;
 use crate::router::selection::{self, Selection};
 use crate::router::{PREFIXES, ids, parameters, templates};
 use crate::treatment::Treatment;
 
-const FIELDS: &[&str] = &[
-    "variant_id",
-    "display_name",
-    "description",
-    "model_id",
-    "text_generation_config",
-    "message_templates",
-    "model_selection",
-];
+/// A variant and its share.
+pub(super) static WEIGHTED: Object = object(
+    "WeightedVariant",
+    "A variant and its share.",
+    &[
+        required("variant", Kind::Object(&VARIANT), "What those get who are assigned it."),
+        required("weight", WEIGHT, "Its percentage, with at most two decimals."),
+    ],
+);
+
+static VARIANT: Object = object(
+    "Variant",
+    "One arm: a model, and what is done to a call of it.",
+    &[
+        field("variant_id", ID, "Unique in the route; the model's id by itself."),
+        field("display_name", Kind::Text, "For people."),
+        field("description", Kind::Text, "For people."),
+        required("model_id", Kind::Filled(256), "`provider/model`; never a router."),
+        field(
+            "text_generation_config",
+            Kind::Object(&parameters::PARAMETERS),
+            "Parameters, over the request's own; in place of those of `defaults`.",
+        ),
+        field(
+            "message_templates",
+            TEMPLATES,
+            "Prompts before the request's own; in place of those of `defaults`.",
+        ),
+        field(
+            "model_selection",
+            Kind::Object(&selection::SELECTION),
+            "What stands in for the model, and in which order.",
+        ),
+    ],
+);
 
 /// A variant before its route is known.
 #[derive(Clone)]
@@ -56,7 +83,7 @@ pub(super) fn read_all(reader: &mut Reader, found: Found, defaults: &Rc<Treatmen
     }
     let mut parts = Vec::new();
     for item in items {
-        let Some(mut fields) = reader.object(item, &["variant", "weight"]) else { continue };
+        let Some(mut fields) = reader.object(item, WEIGHTED.fields) else { continue };
         let share = fields
             .required(reader, "weight", "the variant's percentage, 100 where it is the only one")
             .and_then(|found| weight(reader, found));
@@ -83,7 +110,8 @@ pub(super) fn read_all(reader: &mut Reader, found: Found, defaults: &Rc<Treatmen
 }
 
 fn described(reader: &mut Reader, found: Found, defaults: &Rc<Treatment>) -> Option<Described> {
-    let mut fields = reader.object(found, FIELDS)?;
+    let mut fields = reader.object(found, VARIANT.fields)?;
+    for_people(reader, &mut fields);
     let given = fields.take("variant_id").and_then(|found| ids::given(reader, found));
     let path = fields.at("text_generation_config");
     let treatment = treatment(reader, &mut fields, defaults);

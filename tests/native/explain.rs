@@ -65,8 +65,7 @@ fn an_explanation_has_the_race_that_decided() {
 
 #[test]
 fn every_condition_is_shown_with_what_it_says() {
-    let document = USER_AWARE.replace(r#"{"routes""#, r#"{"routes""#);
-    let router = router("user-aware", &document);
+    let router = router("user-aware", USER_AWARE);
     let check = |request: Value, expected: &[&str], got: &str| {
         let explanation = explain(&router, request.clone()).unwrap();
         let said: Vec<String> = explanation
@@ -94,7 +93,7 @@ fn every_condition_is_shown_with_what_it_says() {
         &["DoesNotHold - false", "DoesNotHold - false"],
         "default/anthropic/claude-sonnet-4-6",
     );
-    let erring = self::router("user-aware", &document.replace("plan == \\\"free\\\"", "plan > 3"));
+    let erring = self::router("user-aware", &USER_AWARE.replace("plan == \\\"free\\\"", "plan > 3"));
     let explanation = explain(&erring, json!({"user": "u", "metadata": {"plan": "secret"}})).unwrap();
     let note = explanation.conditions[1].note.clone().unwrap();
     assert!(note.contains("no such overload") && !note.contains("secret"), "{note}");

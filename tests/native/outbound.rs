@@ -410,6 +410,7 @@ fn an_outbound_request_shows_no_header_value_and_no_body() {
         let outbound = Outbound {
             url: "https://llm.example/v1/chat/completions".to_owned(),
             headers: headers("literal", &[]).unwrap(),
+            added: Vec::new(),
             body,
             asked_usage: false,
         };

@@ -450,7 +450,7 @@ fn planning_against_ids_that_are_derived_is_planning_against_those_that_are_writ
 #[test]
 fn a_route_of_thousands_is_planned() {
     let variants = |shift: usize| -> String {
-        let weight = |n: usize| if (n + shift) % 4 == 0 { 0.04 } else { 0.0 };
+        let weight = |n: usize| if (n + shift).is_multiple_of(4) { 0.04 } else { 0.0 };
         let variants = (0..10_000).map(|n| {
             format!(
                 r#"{{"variant": {{"variant_id": "v{n}", "model_id": "openai/m"}}, "weight": {}}}"#,

@@ -3,6 +3,8 @@
 //! In scope: precedence among rules, the model's name at a downstream, the steps that a call meets there. Out of scope: how
 //! rules are read ([`super::rules`]), the order of a call's other names (`edge::call`), what a step does (`plugin`).
 
+use std::collections::BTreeSet;
+
 use super::{Downstream, Gateway, Rule, Target};
 use crate::dialect::Dialect;
 use crate::plugin::Step;
@@ -37,15 +39,13 @@ impl Gateway {
 
     /// The models that rules name, by which a caller may ask; each once, in order of precedence.
     pub fn claimable(&self) -> Vec<&str> {
-        let mut models: Vec<&str> = Vec::new();
-        for rule in self.rules.iter().filter(|rule| rule.is_enabled) {
-            for model in &rule.models {
-                if !models.contains(&model.as_str()) && !self.targets(rule, model).is_empty() {
-                    models.push(model);
-                }
-            }
-        }
-        models
+        let mut seen = BTreeSet::new();
+        let enabled = self.rules.iter().filter(|rule| rule.is_enabled);
+        let named = enabled.flat_map(|rule| rule.models.iter().map(move |model| (rule, model.as_str())));
+        named
+            .filter(|(rule, model)| !self.targets(rule, model).is_empty() && seen.insert(*model))
+            .map(|(_, model)| model)
+            .collect()
     }
 
     /// What is done to a call on its way to a target. A rule that names models is met by the name that was asked for, and by

@@ -136,7 +136,7 @@ pub(super) struct Known<'a> {
 
 /// The rules of a document by falling specificity, then in its order.
 pub(super) fn read(reader: &mut Reader, found: Option<Found>, known: Known<'_>) -> Vec<Rule> {
-    let items = found.and_then(|found| reader.items(found));
+    let items = found.and_then(|found| bounded(reader, found, MOST_RULES));
     let mut placed: Vec<Placed> = Vec::new();
     let mut places = BTreeMap::new();
     for (place, item) in items.into_iter().flatten().enumerate() {
@@ -147,10 +147,36 @@ pub(super) fn read(reader: &mut Reader, found: Option<Found>, known: Known<'_>) 
         }
     }
     placed.sort_by_key(|placed| placed.rule.specificity());
-    for (position, one) in placed.iter().enumerate() {
-        warn(reader, one, placed.get(..position).unwrap_or_default(), known);
+    // Rules that pick a downstream by a model, as far as they come before the one that is looked at.
+    let mut picking: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
+    for one in &placed {
+        warn(reader, one, &picking, known);
+        if one.rule.is_enabled && !one.rule.downstreams.is_empty() {
+            for model in &one.rule.models {
+                picking.entry(model).or_default().push(&one.rule);
+            }
+        }
     }
     placed.into_iter().map(|placed| placed.rule).collect()
+}
+
+/// The most rules, and the most entries of a rule's list: every call looks through them, and nobody reads more.
+const MOST_RULES: usize = 256;
+const MOST_ENTRIES: usize = 256;
+
+/// The items of a list that is not too long.
+fn bounded(
+    reader: &mut Reader,
+    found: Found,
+    most: usize,
+) -> Option<impl ExactSizeIterator<Item = Found> + use<>> {
+    let path = found.path.clone();
+    let items = reader.items(found)?;
+    if items.len() > most {
+        reader.fault(path, format!("has {} entries; {most} are the most", items.len()));
+        return None;
+    }
+    Some(items)
 }
 
 type Translators = Vec<(Dialect, Dialect, String)>;
@@ -246,7 +272,7 @@ fn path_pattern(reader: &mut Reader, found: &Found) -> Option<PathPattern> {
 fn models(reader: &mut Reader, fields: &mut Fields) -> Vec<String> {
     // An empty one is any model, as an empty list is.
     let one = fields.take("pattern_model").filter(|found| found.value != Json::Text(String::new()));
-    let list = fields.take("pattern_models").and_then(|found| reader.items(found));
+    let list = fields.take("pattern_models").and_then(|found| bounded(reader, found, MOST_ENTRIES));
     let mut models: Vec<String> = Vec::new();
     for found in one.into_iter().chain(list.into_iter().flatten()) {
         let Some(model) = reader.text(&found) else { continue };
@@ -278,14 +304,16 @@ fn dialects(reader: &mut Reader, fields: &mut Fields, field: &str) -> Vec<Dialec
 }
 
 fn downstreams(reader: &mut Reader, fields: &mut Fields, known: Known<'_>) -> Vec<String> {
-    let items = fields.take("match_downstreams").and_then(|found| reader.items(found));
+    let items = fields.take("match_downstreams").and_then(|found| bounded(reader, found, MOST_ENTRIES));
     let mut ids: Vec<String> = Vec::new();
     for found in items.into_iter().flatten() {
         let Some(id) = reader.text(&found) else { continue };
         if !known.downstreams.contains_key(id) && !known.ids.contains_key(id) {
             let names: Vec<&str> =
                 known.downstreams.keys().chain(known.ids.keys()).map(String::as_str).collect();
-            let hint = match typo_of(id, &names) {
+            // To measure the distance to thousands of names takes longer than to read the document.
+            let near = if names.len() <= MOST_ENTRIES { typo_of(id, &names) } else { None };
+            let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "add it to `downstreams` first".to_owned(),
             };
@@ -300,14 +328,10 @@ fn downstreams(reader: &mut Reader, fields: &mut Fields, known: Known<'_>) -> Ve
 }
 
 fn steps(reader: &mut Reader, fields: &mut Fields) -> (Vec<Step>, Translators) {
-    let path = fields.at("pipeline_config");
-    let Some(items) = fields.take("pipeline_config").and_then(|found| reader.items(found)) else {
+    let found = fields.take("pipeline_config");
+    let Some(items) = found.and_then(|found| bounded(reader, found, MOST_STEPS)) else {
         return Default::default();
     };
-    if items.len() > MOST_STEPS {
-        reader.fault(path, format!("has {} steps; {MOST_STEPS} are the most", items.len()));
-        return Default::default();
-    }
     let (mut steps, mut translators) = (Vec::new(), Vec::new());
     for item in items {
         let Some((step, path)) = plugin::read_step(reader, item) else { continue };
@@ -322,8 +346,8 @@ fn steps(reader: &mut Reader, fields: &mut Fields) -> (Vec<Step>, Translators) {
 /// The most steps of a rule.
 const MOST_STEPS: usize = 32;
 
-/// Says what a rule does not do; `before` are those that come first.
-fn warn(reader: &mut Reader, one: &Placed, before: &[Placed], known: Known<'_>) {
+/// Says what a rule does not do; `picking` are the rules before it that pick a downstream, by model.
+fn warn(reader: &mut Reader, one: &Placed, picking: &BTreeMap<&str, Vec<&Rule>>, known: Known<'_>) {
     let Placed { rule, path, translators } = one;
     if !rule.is_enabled {
         return;
@@ -333,15 +357,14 @@ fn warn(reader: &mut Reader, one: &Placed, before: &[Placed], known: Known<'_>) 
         reader.warn(path, "picks no downstream and has no steps, so it does nothing");
     }
     let is_shadowed = |model: &String| {
-        before.iter().map(|placed| &placed.rule).find(|other| {
-            other.is_enabled
-                && !other.downstreams.is_empty()
-                && other.models.contains(model)
-                && other.path.covers(&rule.path)
+        let before = picking.get(model.as_str()).into_iter().flatten();
+        let mut before = before.filter(|other| {
+            other.path.covers(&rule.path)
                 && (other.formats.is_empty()
                     || !rule.formats.is_empty()
                         && rule.formats.iter().all(|format| other.formats.contains(format)))
-        })
+        });
+        before.next()
     };
     if !rule.downstreams.is_empty()
         && let Some(first) = rule.models.first().and_then(is_shadowed)

@@ -24,17 +24,11 @@ fn thoughtless(hidden: &mut Hidden, data: &str) -> Verdict {
     if place.is_some_and(|place| hidden.drops(place)) {
         return Verdict::Drop;
     }
-    type Edit<'e> = &'e dyn Fn(&str) -> Option<String>;
-    let edits: [Edit<'_>; 3] = [
-        &|data| with_member(data, "response", without_thoughts),
-        &|data| with_member(data, "output_index", |_| hidden.moved(place?)),
-        &|data| with_member(data, "sequence_number", |number| hidden.counted(number)),
-    ];
-    let mut edited = None;
-    for edit in edits {
-        edited = edit(edited.as_deref().unwrap_or(data)).or(edited);
-    }
-    edited.into()
+    let bare = with_member(data, "response", without_thoughts);
+    let text = bare.as_deref().unwrap_or(data);
+    let moved = with_member(text, "output_index", |_| hidden.moved(place?)).or(bare);
+    let text = moved.as_deref().unwrap_or(data);
+    with_member(text, "sequence_number", |number| hidden.counted(number)).or(moved).into()
 }
 
 fn reminded(body: &str, text: &str) -> Option<String> {

@@ -114,7 +114,7 @@ fn each_fault_of_a_rule_names_its_field_and_what_would_be_right() {
         (json!({"pipeline_config": [{}]}), "rules[0].pipeline_config[0].plugin_id: is missing"),
         (
             json!({"pipeline_config": vec![json!({"plugin_id": "break_repeat"}); 33]}),
-            "rules[0].pipeline_config: has 33 steps",
+            "rules[0].pipeline_config: has 33 entries; 32 are the most",
         ),
         (
             json!({"pipeline_config": [{"plugin_id": "remove_thoughts"}]}),
@@ -132,6 +132,10 @@ fn each_fault_of_a_rule_names_its_field_and_what_would_be_right() {
         check_fault(&document(&[rule(members)]), expected);
     }
     check_fault(&document(&[rule(json!({})), rule(json!({}))]), "rules[1].id: is also the id of rules[0]");
+    let many: Vec<String> = (0..257).map(|n| format!("m{n}")).collect();
+    let too_long = rule(json!({"pattern_models": many}));
+    check_fault(&document(&[too_long]), "rules[0].pattern_models: has 257 entries; 256 are the most");
+    check_fault(&document(&vec![json!({}); 257]), "rules: has 257 entries; 256 are the most");
 }
 
 #[test]

@@ -8,7 +8,7 @@ import { after, before, describe } from 'node:test';
 import { call, callTo, eventually, get, sdk } from './client.mjs';
 import { PROVIDERS as wire } from './dialects/answers.mjs';
 import { ADMIN_KEY, ROOT, startWorker, test, workerFor } from './harness.mjs';
-import { event, gatewayTo, json, routerOf, sse, startUpstream, upstreamFor } from './upstream.mjs';
+import { destroy, event, gatewayTo, json, routerOf, sse, startUpstream, upstreamFor } from './upstream.mjs';
 
 const YAML = { 'content-type': 'application/yaml' };
 const USAGE = { input: 9, cached: 0, output: 3, reasoning: 0 };
@@ -249,7 +249,7 @@ describe('whom a call goes to', () => {
     assert.deepEqual(usages, Array(2).fill('"usage":{"input_tokens":0,"output_tokens":0,"cache_creation_input_tokens":0,"cache_read_input_tokens":0}'));
     const record = await worker.record(answer);
     assert.equal(record.outcome, 'ok');
-    assert.ok(!(record.output_tokens >= 0), `unknown, and not 0: ${record.output_tokens}`);
+    assert.deepEqual([record.input_tokens, record.output_tokens], [null, null], 'unknown, and not 0');
   });
 
   test('who goes in circles is told so, and all else of the body keeps its bytes', async () => {
@@ -267,12 +267,38 @@ describe('whom a call goes to', () => {
     }
   });
 
-  test('an error in a stream that a plugin reads is an error as any other', async () => {
-    upstream.next(wire.anthropic.stream({ ...thought, failure: { message: 'Overloaded' } }));
-    const answer = await call(worker, { model: 'claude/opus', max_tokens: 9, stream: true, messages: [{ role: 'user', content: 'Hi' }] }, { path: '/v1/messages' });
+  test('an error after hidden thoughts alone is a status; after words it ends the stream', async () => {
+    const ask = { model: 'claude/opus', max_tokens: 9, stream: true, messages: [{ role: 'user', content: 'Hi' }] };
+    const named = (data) => `event: ${data.type}\n${event(data)}`;
+    const block = (index, content_block, delta) => [
+      named({ type: 'content_block_start', index, content_block }),
+      named({ type: 'content_block_delta', index, delta }),
+    ];
+    const start = named({ type: 'message_start', message: { id: 'msg', type: 'message', role: 'assistant', model: 'opus', content: [], usage: { input_tokens: 3, output_tokens: 1 } } });
+    const thoughts = block(0, { type: 'thinking', thinking: '' }, { type: 'thinking_delta', thinking: 'hm' });
+    const words = block(1, { type: 'text', text: '' }, { type: 'text_delta', text: 'Guten' });
+    const failure = named({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } });
+
+    upstream.next(sse([start, ...thoughts, failure]));
+    const early = await call(worker, ask, { path: '/v1/messages' });
     await upstream.take();
-    assert.match(answer.text, /event: error/);
-    assert.equal((await worker.record(answer)).outcome, 'in_band_error');
+    assert.equal(early.status, 529, early.text);
+    assert.equal(early.json.error.type, 'overloaded_error');
+
+    upstream.next(sse([start, ...thoughts, ...words, failure]));
+    const late = await call(worker, ask, { path: '/v1/messages' });
+    await upstream.take();
+    assert.equal(late.status, 200);
+    assert.match(late.text, /Guten[^]*event: error/);
+    assert.doesNotMatch(late.text, /hm/);
+    assert.equal((await worker.record(late)).outcome, 'in_band_error');
+
+    // One that breaks off is ended as any other.
+    upstream.next({ headers: { 'content-type': 'text/event-stream' }, chunks: [start, ...thoughts, ...words, destroy] });
+    const broken = await call(worker, ask, { path: '/v1/messages' });
+    await upstream.take();
+    assert.match(broken.text, /Guten[^]*event: error/);
+    assert.equal((await worker.record(broken)).outcome, 'cut');
   });
 });
 

@@ -12,14 +12,14 @@ use turnout::control::{Envelope, Reply, Request, Subject, Who};
 use turnout::error::{Error, ErrorKind};
 
 /// When every world begins, in milliseconds since 1970.
-pub const START: u64 = 1_800_000_000_000;
+pub(super) const START: u64 = 1_800_000_000_000;
 
 /// A value in KV, with its metadata.
-pub type Value = (Vec<u8>, Option<String>);
+pub(super) type Value = (Vec<u8>, Option<String>);
 
 /// What becomes of one operation on KV.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fate {
+pub(super) enum Fate {
     /// It is done, and acknowledged.
     #[default]
     Done,
@@ -33,7 +33,7 @@ pub enum Fate {
 
 /// A namespace that remembers what it held when.
 #[derive(Debug, Default)]
-pub struct Kv {
+pub(super) struct Kv {
     /// For each key, when it became what.
     versions: BTreeMap<String, Vec<(u64, Option<Value>)>>,
     late: Vec<(u64, String, Option<Value>)>,
@@ -41,17 +41,17 @@ pub struct Kv {
 
 impl Kv {
     /// What lies there.
-    pub fn get(&self, key: &str) -> Option<&Value> {
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
         self.versions.get(key)?.last()?.1.as_ref()
     }
 
     /// Puts a value, or deletes the key.
-    pub fn set(&mut self, now: u64, key: &str, value: Option<Value>) {
+    pub(super) fn set(&mut self, now: u64, key: &str, value: Option<Value>) {
         self.versions.entry(key.to_owned()).or_default().push((now, value));
     }
 
     /// What lay there at a time.
-    pub fn at(&self, key: &str, time: u64) -> Option<&Value> {
+    pub(super) fn at(&self, key: &str, time: u64) -> Option<&Value> {
         self.versions.get(key)?.iter().rev().find(|(since, _)| *since <= time)?.1.as_ref()
     }
 
@@ -60,7 +60,7 @@ impl Kv {
     }
 
     /// Lets land what was written late.
-    pub fn land(&mut self, now: u64) {
+    pub(super) fn land(&mut self, now: u64) {
         self.late.sort_by_key(|(at, _, _)| *at);
         while self.late.first().is_some_and(|(at, _, _)| *at <= now) {
             let (at, key, value) = self.late.remove(0);
@@ -69,18 +69,18 @@ impl Kv {
     }
 
     /// Whether a write has still to land.
-    pub fn is_unsettled(&self) -> bool {
+    pub(super) fn is_unsettled(&self) -> bool {
         !self.late.is_empty()
     }
 }
 
 /// A store in memory, which insists on what a store must be able to rely on.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub(super) struct Memory {
     revisions: BTreeMap<String, Vec<Revision>>,
     standing: BTreeMap<String, Standing>,
     /// Whether it is broken just now.
-    pub is_broken: Cell<bool>,
+    pub(super) is_broken: Cell<bool>,
 }
 
 impl Memory {
@@ -92,7 +92,7 @@ impl Memory {
     }
 
     /// All revisions of a subject, oldest first.
-    pub fn all(&self, subject: &str) -> &[Revision] {
+    pub(super) fn all(&self, subject: &str) -> &[Revision] {
         self.revisions.get(subject).map_or(&[], Vec::as_slice)
     }
 }
@@ -174,27 +174,27 @@ impl Store for Memory {
 
 /// A task, and the step that it waits for.
 #[derive(Debug)]
-pub struct Flight {
+pub(super) struct Flight {
     task: Task,
     /// What is to be done for it.
-    pub step: Step,
+    pub(super) step: Step,
 }
 
 impl Flight {
     /// Whether it waits for KV to take a write.
-    pub fn is_writing(&self) -> bool {
+    pub(super) fn is_writing(&self) -> bool {
         matches!(self.step, Step::Write { .. } | Step::Delete(_))
     }
 }
 
 #[derive(Debug)]
-pub struct World {
-    pub store: Memory,
-    pub kv: Kv,
+pub(super) struct World {
+    pub(super) store: Memory,
+    pub(super) kv: Kv,
     running: Running,
-    pub now: u64,
+    pub(super) now: u64,
     /// Writes of control's, each with what lay there before: `(key, value, before)`.
-    pub writes: Vec<(String, Option<Value>, Option<Value>)>,
+    pub(super) writes: Vec<(String, Option<Value>, Option<Value>)>,
 }
 
 impl Default for World {
@@ -205,12 +205,12 @@ impl Default for World {
 }
 
 /// Who asks where nothing else is said.
-pub fn admin() -> Who {
+pub(super) fn admin() -> Who {
     Who { id: "admin".to_owned(), is_admin: true, ..Who::default() }
 }
 
 /// A request as it reaches control.
-pub fn request(method: &str, target: &str, body: &str) -> Request {
+pub(super) fn request(method: &str, target: &str, body: &str) -> Request {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let path = format!("/router/v1{path}");
     let asked = api::parse(method, &path).expect("a path that can be read").expect("an operation");
@@ -221,28 +221,28 @@ pub fn request(method: &str, target: &str, body: &str) -> Request {
 
 impl World {
     /// Writes a value as a person would.
-    pub fn hand_edit(&mut self, key: &str, value: &str) {
+    pub(super) fn hand_edit(&mut self, key: &str, value: &str) {
         self.kv.set(self.now, key, Some((value.as_bytes().to_vec(), None)));
     }
 
     /// Deletes a key as a person would.
-    pub fn hand_delete(&mut self, key: &str) {
+    pub(super) fn hand_delete(&mut self, key: &str) {
         self.kv.set(self.now, key, None);
     }
 
     /// Lets time pass.
-    pub fn tick(&mut self, milliseconds: u64) {
+    pub(super) fn tick(&mut self, milliseconds: u64) {
         self.now += milliseconds;
         self.kv.land(self.now);
     }
 
     /// The Durable Object dies and comes again: what it held in memory is gone.
-    pub fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         self.running = Running::default();
     }
 
     /// Begins a task.
-    pub fn begin(&mut self, mut task: Task) -> Flight {
+    pub(super) fn begin(&mut self, mut task: Task) -> Flight {
         let step = task.step(&mut self.desk(), Heard::Begun);
         Flight { task, step }
     }
@@ -252,7 +252,11 @@ impl World {
     }
 
     /// Does what a task waits for; what it comes to, where it is over.
-    pub fn advance(&mut self, flight: &mut Flight, fate: Fate) -> Option<Option<Result<Reply, Error>>> {
+    pub(super) fn advance(
+        &mut self,
+        flight: &mut Flight,
+        fate: Fate,
+    ) -> Option<Option<Result<Reply, Error>>> {
         let heard = match flight.step.clone() {
             Step::Reply(reply) => return Some(Some(reply)),
             Step::Rest => return Some(None),
@@ -275,12 +279,16 @@ impl World {
     }
 
     /// Does a request to its end, KV being well.
-    pub fn ask(&mut self, request: Request) -> Result<Reply, Error> {
+    pub(super) fn ask(&mut self, request: Request) -> Result<Reply, Error> {
         self.ask_with(request, |_| Fate::Done)
     }
 
     /// Does a request to its end, KV doing as `fate` says of each step.
-    pub fn ask_with(&mut self, request: Request, fate: impl Fn(&Step) -> Fate) -> Result<Reply, Error> {
+    pub(super) fn ask_with(
+        &mut self,
+        request: Request,
+        fate: impl Fn(&Step) -> Fate,
+    ) -> Result<Reply, Error> {
         let mut flight = self.begin(Task::request(request));
         loop {
             let fate = fate(&flight.step);
@@ -291,7 +299,7 @@ impl World {
     }
 
     /// Does what the alarm would, where something is due.
-    pub fn sweep(&mut self, fate: impl Fn(&Step) -> Fate) {
+    pub(super) fn sweep(&mut self, fate: impl Fn(&Step) -> Fate) {
         let mut flight = self.begin(Task::sweep());
         loop {
             let fate = fate(&flight.step);
@@ -302,7 +310,7 @@ impl World {
     }
 
     /// Lets the alarm go off whenever it is set, until it is no more.
-    pub fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for _ in 0..1000 {
             let Some(due) = self.store.next_due().expect("a store that is well") else { return };
             self.tick(due.saturating_sub(self.now).max(1000));
@@ -341,7 +349,7 @@ impl World {
 }
 
 /// A router document with two variants, `weight` of a hundred for the first.
-pub fn router(weight: u32) -> String {
+pub(super) fn router(weight: u32) -> String {
     format!(
         r#"{{"defaultRoute":{{"route_id":"default","variants":[{{"variant":{{"variant_id":"a","model_id":"demo/swift"}},"weight":{weight}}},{{"variant":{{"variant_id":"b","model_id":"demo/sage"}},"weight":{}}}]}}}}"#,
         100 - weight
@@ -349,11 +357,11 @@ pub fn router(weight: u32) -> String {
 }
 
 /// The same, with a name in front.
-pub fn named(name: &str, weight: u32) -> String {
+pub(super) fn named(name: &str, weight: u32) -> String {
     router(weight).replacen('{', &format!(r#"{{"name":"{name}","#), 1)
 }
 
 /// The body of a reply.
-pub fn body(reply: &Reply) -> serde_json::Value {
+pub(super) fn body(reply: &Reply) -> serde_json::Value {
     serde_json::from_slice(&reply.body).expect("JSON")
 }

@@ -164,12 +164,13 @@ enum Shape {
 }
 
 impl Shape {
-    fn schema(self, schemas: &mut Schemas) -> Value {
-        match self {
-            Shape::OpenAi => parts::error_body(schemas),
-            Shape::Anthropic => parts::anthropic_error(schemas),
-            Shape::Gemini => parts::gemini_error(schemas),
-        }
+    fn add_errors(self, responses: &mut Map<String, Value>, kinds: &[ErrorKind], schemas: &mut Schemas) {
+        let (name, body) = match self {
+            Shape::OpenAi => ("openai", parts::error_body(schemas)),
+            Shape::Anthropic => ("anthropic", parts::anthropic_error(schemas)),
+            Shape::Gemini => ("gemini", parts::gemini_error(schemas)),
+        };
+        add_errors(responses, kinds, name, &body, schemas);
     }
 }
 
@@ -319,7 +320,7 @@ fn of_call(call: &Call, schemas: &mut Schemas) -> Value {
         "content": contents,
     });
     responses.insert("200".to_owned(), answered);
-    add_errors(&mut responses, CALL_ERRORS, &call.shape.schema(schemas));
+    call.shape.add_errors(&mut responses, CALL_ERRORS, schemas);
     let upstream = json!({
         "description": "A provider's own error, passed on as it is when all attempts are spent.",
         "headers": headers,
@@ -378,7 +379,7 @@ fn of_get(get: &Get, schemas: &mut Schemas) -> Value {
         "content": {"application/json": {"schema": {"type": "object"}}},
     });
     responses.insert("200".to_owned(), listed);
-    add_errors(&mut responses, get.errors, &get.shape.schema(schemas));
+    get.shape.add_errors(&mut responses, get.errors, schemas);
     let mut operation = json!({
         "operationId": get.id,
         "tags": ["Models"],

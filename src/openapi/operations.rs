@@ -152,7 +152,8 @@ fn responses(answer: Answer, kinds: &[ErrorKind], schemas: &mut Schemas) -> Valu
     }
     let mut responses = Map::new();
     responses.insert(status.to_string(), answered);
-    add_errors(&mut responses, kinds, &parts::error_body(schemas));
+    let body = parts::error_body(schemas);
+    add_errors(&mut responses, kinds, "openai", &body, schemas);
     Value::Object(responses)
 }
 

@@ -42,10 +42,17 @@ fn when(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Adds to `responses` those of these errors, those of one status together; `body` is the shape that they have.
-pub(super) fn add_errors(responses: &mut Map<String, Value>, kinds: &[ErrorKind], body: &Value) {
+/// Adds to `responses` those of these errors, those of one status together; `shape` is what their body is named by.
+pub(super) fn add_errors(
+    responses: &mut Map<String, Value>,
+    kinds: &[ErrorKind],
+    shape: &str,
+    body: &Value,
+    schemas: &mut Schemas,
+) {
     let mut sorted = kinds.to_vec();
-    sorted.sort_by_key(|kind| kind.status());
+    sorted.sort_by_key(|kind| (kind.status(), kind.code()));
+    sorted.dedup_by_key(|kind| kind.code());
     for kinds in sorted.chunk_by(|first, second| first.status() == second.status()) {
         let Some(first) = kinds.first() else { continue };
         let told: Vec<_> = kinds.iter().map(|kind| format!("`{}`: {}", kind.code(), when(*kind))).collect();
@@ -57,6 +64,9 @@ pub(super) fn add_errors(responses: &mut Map<String, Value>, kinds: &[ErrorKind]
         if let (Some(headers), Some(members)) = (headers, response.as_object_mut()) {
             members.insert("headers".to_owned(), headers);
         }
+        // Most operations share theirs: said once, the document is half as long.
+        let codes: Vec<_> = kinds.iter().map(|kind| kind.code()).collect();
+        let response = schemas.response(&format!("{shape}.{}", codes.join(".")), response);
         responses.insert(first.status().to_string(), response);
     }
 }

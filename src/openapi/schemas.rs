@@ -14,6 +14,7 @@ pub(super) struct Schemas {
     requests: SchemaGenerator,
     answers: SchemaGenerator,
     own: Map<String, Value>,
+    responses: Map<String, Value>,
 }
 
 impl Schemas {
@@ -28,6 +29,7 @@ impl Schemas {
             requests: settings().for_deserialize().into_generator(),
             answers: settings().for_serialize().into_generator(),
             own: Map::new(),
+            responses: Map::new(),
         }
     }
 
@@ -45,6 +47,19 @@ impl Schemas {
     pub(super) fn named(&mut self, name: &str, schema: Value) -> Value {
         self.own.insert(name.to_owned(), schema);
         reference(name)
+    }
+
+    /// A response that several operations have, under its name.
+    pub(super) fn response(&mut self, name: &str, response: Value) -> Value {
+        self.responses.insert(name.to_owned(), response);
+        json!({"$ref": format!("#/components/responses/{name}")})
+    }
+
+    /// Those responses, in the order of their names.
+    pub(super) fn responses(&mut self) -> Map<String, Value> {
+        let mut responses = std::mem::take(&mut self.responses);
+        responses.sort_keys();
+        responses
     }
 
     /// The schema of an object that a table describes, under its name.

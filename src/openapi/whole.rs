@@ -43,6 +43,7 @@ pub fn document() -> Value {
         "security": parts::security(),
         "paths": paths,
         "components": {
+            "responses": schemas.responses(),
             "schemas": schemas.finish(),
             "headers": parts::headers(),
             "securitySchemes": parts::security_schemes(),

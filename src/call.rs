@@ -57,7 +57,8 @@ impl Call {
         let pieces = layout::pieces(ask.dialect, &body)?;
         let fields = Fields::read(ask, &body, &pieces)?;
         let Ask { dialect, operation, .. } = *ask;
-        Ok(Call { body, outline: Outline { dialect, operation, pieces, fields } })
+        let inside = body.find('{').map_or(0, |brace| brace + 1);
+        Ok(Call { body, outline: Outline { dialect, operation, inside, pieces, fields } })
     }
 
     /// The caller's bytes.

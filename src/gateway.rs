@@ -20,7 +20,11 @@ use crate::error::{Error, ErrorKind};
 use crate::fault::Fault;
 use crate::provider::{self, Habits, PROVIDERS, Provider};
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use document::{DOCUMENT, DOWNSTREAM};
 pub use routing::{Asked, Pipeline};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use rules::RULE;
 pub use rules::{PathPattern, Rule};
 
 /// The id before the slash of models that the worker serves itself, where `DEMO=on`.

@@ -29,8 +29,8 @@ use crate::dialect::Dialect;
 pub(crate) use parts::{Hidden, Parts};
 pub use rewriter::Rewriter;
 pub(crate) use rewriter::Verdict;
-pub(crate) use step::read as read_step;
 pub use step::{PLUGINS, Step};
+pub(crate) use step::{STEP, read as read_step};
 
 /// A request's body after a step, in the dialect that the downstream is spoken to in; `None` where the step leaves it as it is.
 pub fn request(step: &Step, dialect: Dialect, body: &str) -> Option<String> {

@@ -23,7 +23,7 @@ pub use self::prompts::{Piece, Prompt, Prompts, Speaker, Text, Variables, pieces
 
 use crate::dialect::Dialect;
 use crate::dialect::conversation::Conversation;
-use crate::dialect::loss::{Feature, Losses};
+use crate::dialect::loss::Losses;
 use crate::error::Error;
 use crate::provider::Habits;
 
@@ -125,6 +125,3 @@ fn noted(target: Dialect, names: impl Iterator<Item = &'static str>) -> Option<S
     let names: Vec<&str> = names.collect();
     (!names.is_empty()).then(|| format!("not sent to {}: {}", target.as_str(), names.join(", ")))
 }
-
-/// The features that parameters ask for, which are dropped where a caller's would be refused.
-pub(crate) type Forgiven = Vec<Feature>;

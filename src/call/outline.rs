@@ -18,6 +18,8 @@ use crate::treatment::Variables;
 pub struct Outline {
     pub(super) dialect: Dialect,
     pub(super) operation: Operation,
+    /// Where the body's inside begins: just after its opening brace.
+    pub(super) inside: usize,
     pub(super) pieces: Vec<Piece>,
     pub(super) fields: Fields,
 }

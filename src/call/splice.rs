@@ -100,7 +100,8 @@ pub(super) fn splices(outline: &Outline, overrides: &Overrides<'_>) -> Vec<Splic
 
     // What goes at the end takes the comma before it, where anything stays. Only of Gemini's bodies nothing may: every other
     // has its `model`.
-    let last = stayed.map(|piece| piece.span.end).or(run.as_ref().map(|run| run.start)).unwrap_or_default();
+    let last =
+        stayed.map(|piece| piece.span.end).or(run.as_ref().map(|run| run.start)).unwrap_or(outline.inside);
     let end = run.map_or(last, |run| run.end);
     let usage_options = r#""stream_options":{"include_usage":true}"#;
     let asks = usage_ask.is_some_and(|ask| *ask == UsageAsk::Absent).then_some(usage_options);

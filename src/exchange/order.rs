@@ -43,6 +43,9 @@ pub struct Preference {
 /// What is known of a target by a metric; `None` where nothing is.
 pub type Measure<'a> = &'a dyn Fn(&Metric, &str) -> Option<f64>;
 
+/// A target, the rank of its provider, and its figures.
+type Ranked = (usize, Vec<Option<f64>>, Rc<str>);
+
 /// The most things to sort by, and providers to prefer.
 const MOST: usize = 32;
 /// What a note quotes of a name that is not known.
@@ -93,7 +96,7 @@ impl Preference {
             return Vec::new();
         }
         let mut notes = Vec::new();
-        let mut ranked: Vec<(usize, Vec<Option<f64>>, Rc<str>)> = targets
+        let ranked: Vec<Ranked> = targets
             .iter()
             .map(|target| {
                 let figures = self.sort.iter().map(|criterion| measure(&criterion.metric, target));
@@ -107,16 +110,24 @@ impl Preference {
                 notes.push(format!("not sorted by {name}, of which nothing is known yet"));
             }
         }
-        ranked.sort_by(|(rank, figures, _), (other_rank, others, _)| {
-            let by_figures = self.sort.iter().zip(figures.iter().zip(others));
-            let by_figures =
-                by_figures.map(|(criterion, (figure, other))| criterion.compare(*figure, *other));
-            by_figures.fold(rank.cmp(other_rank), Ordering::then)
-        });
-        for (place, (_, _, target)) in targets.iter_mut().zip(ranked) {
+        // Stable, and for a few dozen targets at most: each goes before those that it is better than.
+        let mut arranged: Vec<Ranked> = Vec::with_capacity(ranked.len());
+        for target in ranked {
+            let is_worse = |other: &Ranked| self.compare(&target, other).is_lt();
+            let at = arranged.iter().position(is_worse).unwrap_or(arranged.len());
+            arranged.insert(at, target);
+        }
+        for (place, (_, _, target)) in targets.iter_mut().zip(arranged) {
             *place = target;
         }
         notes
+    }
+
+    fn compare(&self, one: &Ranked, other: &Ranked) -> Ordering {
+        let ((rank, figures, _), (other_rank, others, _)) = (one, other);
+        let by_figures = self.sort.iter().zip(figures.iter().zip(others));
+        let by_figures = by_figures.map(|(criterion, (figure, other))| criterion.compare(*figure, *other));
+        by_figures.fold(rank.cmp(other_rank), Ordering::then)
     }
 
     /// The place of a target's provider, after the last where it has none.

@@ -9,13 +9,54 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::base_url::BaseUrl;
 use super::rules::{self, Known};
 use super::{Credential, Downstream, Gateway, KEPT, RESERVED, formats};
-use crate::document::{self, Fields, Format, Found, Reader};
+use crate::dialect::Dialect;
+use crate::document::{self, Fields, Format, Found, Kind, Object, Reader, field, object, required};
 use crate::fault::Fault;
 use crate::provider::{self, Habits};
 
-const DOCUMENT_FIELDS: &[&str] = &["downstreams", "rules"];
-const DOWNSTREAM_FIELDS: &[&str] =
-    &["id", "name", "base_url", "api_key", "api_formats", "output_model_ids", "format_urls"];
+/// The document.
+pub(crate) static DOCUMENT: Object = object(
+    "Gateway",
+    "Downstreams, and rules that pick them. Fields may be written in snake or camel case.",
+    &[
+        field(
+            "downstreams",
+            Kind::List(&Kind::Object(&DOWNSTREAM)),
+            "Beside the providers that are built in.",
+        ),
+        field("rules", Kind::List(&Kind::Object(&rules::RULE)), "By specificity, then in this order."),
+    ],
+);
+
+/// One of its downstreams.
+pub(crate) static DOWNSTREAM: Object = object(
+    "Downstream",
+    "An endpoint that serves models.",
+    &[
+        required(
+            "id",
+            Kind::Pattern("^[a-z0-9][a-z0-9-]{0,62}$"),
+            "What stands before the slash of a model. That of a built-in provider replaces it.",
+        ),
+        field("name", Kind::Text, "For people."),
+        required("base_url", Kind::Text, "`https` at a public host, or plain `http` at a loopback address."),
+        field(
+            "api_key",
+            Kind::Text,
+            "`${NAME_API_KEY}` reads that secret. A literal is never shown again: sent back as it is shown, it stays.",
+        ),
+        field("api_formats", Kind::List(&FORMAT), "The dialects that it speaks."),
+        field("output_model_ids", Kind::List(&Kind::Text), "Models that may be named without its id."),
+        field(
+            "format_urls",
+            Kind::Map(&Kind::Text),
+            "URLs of dialects that are elsewhere at the same host, by dialect.",
+        ),
+    ],
+);
+
+/// The name of a dialect.
+pub(super) const FORMAT: Kind = Kind::Word(Dialect::NAMES);
 
 /// The gateway that a document means, and the warnings; or its faults.
 pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<(Gateway, Vec<Fault>), Vec<Fault>> {
@@ -31,13 +72,13 @@ pub(super) fn of(found: Found) -> Result<(Gateway, Vec<Fault>), Vec<Fault>> {
 }
 
 fn document(reader: &mut Reader, found: Found) -> Option<Gateway> {
-    let mut fields = reader.object(found, DOCUMENT_FIELDS)?;
+    let mut fields = reader.object(found, DOCUMENT.fields)?;
     let rules = fields.take("rules");
     let mut downstreams = Vec::new();
     let mut places = BTreeMap::new();
     let items = fields.take("downstreams").and_then(|found| reader.items(found));
     for (place, item) in items.into_iter().flatten().enumerate() {
-        let Some(mut fields) = reader.object(item, DOWNSTREAM_FIELDS) else { continue };
+        let Some(mut fields) = reader.object(item, DOWNSTREAM.fields) else { continue };
         let id = fields
             .required(reader, "id", "what is to come before the slash of a model")
             .and_then(|found| unique_id(reader, &found, place, &mut places));

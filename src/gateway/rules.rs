@@ -7,26 +7,44 @@
 
 use std::collections::BTreeMap;
 
+use super::document::FORMAT;
 use super::{Downstream, formats};
 use crate::dialect::Dialect;
-use crate::document::{Fields, Found, Json, Reader, typo_of};
+use crate::document::{Fields, Found, Json, Kind, Object, Reader, field, object, required, typo_of};
 use crate::endpoint::Endpoint;
 use crate::plugin::{self, Step};
 use crate::router;
 
-/// The fields of a rule.
-const RULE_FIELDS: &[&str] = &[
-    "id",
-    "name",
-    "pattern_path",
-    "pattern_model",
-    "pattern_models",
-    "match_format",
-    "match_downstream_format",
-    "match_downstreams",
-    "pipeline_config",
-    "is_enabled",
-];
+/// A rule of the document.
+pub(crate) static RULE: Object = object(
+    "Rule",
+    "A pattern on path and model that picks downstreams and adds steps. Within a list any will do, across lists all must; an empty \
+     list is any.",
+    &[
+        required("id", Kind::Pattern("^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"), "Unique among rules."),
+        field("name", Kind::Text, "For people."),
+        required(
+            "pattern_path",
+            Kind::Text,
+            "A path of model calls, such as `/v1/chat/completions`, or `*`.",
+        ),
+        field("pattern_model", Kind::Text, "A model, as callers write it."),
+        field("pattern_models", Kind::List(&Kind::Text), "Several."),
+        field("match_format", Kind::List(&FORMAT), "Dialects of callers."),
+        field("match_downstream_format", Kind::List(&FORMAT), "Dialects of which a downstream speaks one."),
+        field(
+            "match_downstreams",
+            Kind::List(&Kind::Text),
+            "Ids of downstreams, in the order in which they are called.",
+        ),
+        field(
+            "pipeline_config",
+            Kind::Few(&Kind::Object(&plugin::STEP), 0, MOST_STEPS),
+            "What is done to a call, in order.",
+        ),
+        field("is_enabled", Kind::Boolean, "Whether it does anything; true by itself."),
+    ],
+);
 
 /// Any model of Gemini's and either method: its calls have the model in their path.
 const GEMINI_PATHS: &str = "/v1beta/models/*";
@@ -141,7 +159,7 @@ pub(super) fn read(reader: &mut Reader, found: Option<Found>, known: Known<'_>) 
     let mut places = BTreeMap::new();
     for (place, item) in items.into_iter().flatten().enumerate() {
         let path = item.path.clone();
-        let Some(fields) = reader.object(item, RULE_FIELDS) else { continue };
+        let Some(fields) = reader.object(item, RULE.fields) else { continue };
         if let Some((rule, translators)) = rule(reader, fields, (place, &mut places), known) {
             placed.push(Placed { rule, path, translators });
         }

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::parts::fault;
 use super::schemas::{Schemas, reference};
 use crate::control::history::Author;
 use crate::control::routers::Serving;
+use crate::document::Object;
 use crate::fault::Fault;
+use crate::gateway;
 
 /// A router as it is written.
 pub(super) fn router(schemas: &mut Schemas) -> Value {
@@ -15,7 +16,6 @@ pub(super) fn router(schemas: &mut Schemas) -> Value {
 
 /// A router as it stands: its document, and what the server knows.
 pub(super) fn standing_router(schemas: &mut Schemas) -> Value {
-    let faults = json!({"type": "array", "items": fault()});
     schemas.answer::<Fault>();
     let author = schemas.answer::<Author>();
     let serving = schemas.answer::<Serving>();
@@ -29,20 +29,32 @@ pub(super) fn standing_router(schemas: &mut Schemas) -> Value {
             "create_time": time("When it was made."),
             "update_time": time("When it was changed last."),
             "updated_by": author,
-            "warnings": faults,
-            "fault": {
-                "type": "object",
-                "description": "Why its newest revision is not served, where it is not.",
-                "required": ["revision", "message", "faults"],
-                "properties": {"revision": {"type": "integer"}, "message": {"type": "string"}, "faults": faults},
-            },
-            "kv": {"enum": ["written", "pending"], "description": "Whether KV, where calls look for it, has this revision."},
+            "warnings": faults(),
+            "fault": unserved_fault(),
+            "kv": kv(),
             "serving": serving,
         },
     });
     schemas.named("RouterState", state);
     let document = router(schemas);
     schemas.named("StandingRouter", json!({"allOf": [document, reference("RouterState")]}))
+}
+
+fn faults() -> Value {
+    json!({"type": "array", "items": reference("Fault")})
+}
+
+fn unserved_fault() -> Value {
+    json!({
+        "type": "object",
+        "description": "Why its newest revision is not served, where it is not.",
+        "required": ["revision", "message", "faults"],
+        "properties": {"revision": {"type": "integer"}, "message": {"type": "string"}, "faults": faults()},
+    })
+}
+
+fn kv() -> Value {
+    json!({"enum": ["written", "pending"], "description": "Whether KV, where calls look for it, has this revision."})
 }
 
 fn time(meaning: &str) -> Value {
@@ -95,4 +107,45 @@ pub(super) fn operation(schemas: &mut Schemas) -> Value {
         },
     });
     schemas.named("RouterOperation", operation)
+}
+
+/// What answers on the gateway have beside the document; all of it is missing while nothing was ever put there.
+fn gateway_state(schemas: &mut Schemas) -> Value {
+    schemas.answer::<Fault>();
+    let author = schemas.answer::<Author>();
+    let state = json!({
+        "type": "object",
+        "properties": {
+            "etag": {"type": "string", "description": "Stands for this state: send it with a change."},
+            "revision": {"type": ["integer", "null"], "description": "The revision that is shown; null where none validates."},
+            "update_time": time("When it was changed last."),
+            "updated_by": author,
+            "warnings": faults(),
+            "fault": unserved_fault(),
+            "kv": kv(),
+        },
+    });
+    schemas.named("GatewayState", state)
+}
+
+/// The gateway as it stands.
+pub(super) fn standing_gateway(schemas: &mut Schemas) -> Value {
+    standing(schemas, "StandingGateway", &gateway::DOCUMENT)
+}
+
+/// Something of the gateway as it stands.
+pub(super) fn standing(schemas: &mut Schemas, name: &str, object: &'static Object) -> Value {
+    let (document, state) = (schemas.object(object), gateway_state(schemas));
+    schemas.named(name, json!({"allOf": [document, state]}))
+}
+
+/// One of the gateway's lists as it stands.
+pub(super) fn list(schemas: &mut Schemas, field: &str, object: &'static Object) -> Value {
+    let (item, state) = (schemas.object(object), gateway_state(schemas));
+    let list = json!({
+        "type": "object",
+        "required": [field],
+        "properties": {field: {"type": "array", "items": item}},
+    });
+    json!({"allOf": [list, state]})
 }

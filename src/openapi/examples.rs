@@ -69,3 +69,29 @@ pub(super) fn user_aware() -> Value {
 pub(super) fn key() -> Value {
     json!({"name": "Mobile app", "scopes": ["call"], "routers": ["demo"], "tier": "standard"})
 }
+
+pub(super) fn downstream() -> Value {
+    json!({
+        "id": "azure-openai",
+        "name": "Azure OpenAI",
+        "base_url": "https://example.openai.azure.com/openai/v1",
+        "api_formats": ["openai"],
+        "output_model_ids": ["gpt-4o"],
+    })
+}
+
+pub(super) fn rule() -> Value {
+    json!({
+        "id": "azure-gpt4o",
+        "name": "GPT-4o at Azure",
+        "pattern_path": "/v1/chat/completions",
+        "pattern_models": ["azure-gpt4o"],
+        "match_downstreams": ["azure-openai"],
+        "pipeline_config": [{"plugin_id": "custom_header", "config": {"headers": {"x-team": "search"}}}],
+        "is_enabled": true,
+    })
+}
+
+pub(super) fn gateway() -> Value {
+    json!({"downstreams": [downstream()], "rules": [rule()]})
+}

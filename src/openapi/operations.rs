@@ -9,6 +9,7 @@ use crate::api::{Access, Operation, Row};
 use crate::control::history::{History, RollBack};
 use crate::decision::explain::{ExplainRequest, Explanation};
 use crate::error::ErrorKind;
+use crate::gateway;
 use crate::keys::{KeyChanges, KeyList, MadeKey, NewKey, ShownKey};
 use crate::router::edit::{PromoteRequest, RampRequest};
 use crate::router::plan::{Plan, PlanRequest};
@@ -41,6 +42,7 @@ struct Answer {
 }
 
 const JSON: &[&str] = &["application/json"];
+const JSON_OR_YAML: &[&str] = &["application/json", "application/yaml"];
 /// Headers of a document as it stands.
 const STATE: &[&str] = &["etag", "x-turnout-revision"];
 const NUMBERED: &[&str] = &["x-turnout-revision"];
@@ -348,12 +350,85 @@ fn asked(body: Option<Body>, answer: Answer, errors: &[ErrorKind]) -> Details {
     Details { body, ..details }
 }
 
-fn of_gateway(_: Operation, _: &mut Schemas) -> Details {
-    unserved(GATEWAY)
+fn of_gateway(operation: Operation, schemas: &mut Schemas) -> Details {
+    let whole = |schemas: &mut Schemas| {
+        yaml(Answer::of("The gateway as it stands now.", documents::standing_gateway(schemas)))
+    };
+    let downstreams = |schemas: &mut Schemas| {
+        yaml(Answer::of("The downstreams.", documents::list(schemas, "downstreams", &gateway::DOWNSTREAM)))
+    };
+    let rules = |schemas: &mut Schemas| {
+        yaml(Answer::of("The rules.", documents::list(schemas, "rules", &gateway::RULE)))
+    };
+    let downstream = |schemas: &mut Schemas| {
+        yaml(Answer::of(
+            "The downstream.",
+            documents::standing(schemas, "StandingDownstream", &gateway::DOWNSTREAM),
+        ))
+    };
+    let rule = |schemas: &mut Schemas| {
+        yaml(Answer::of("The rule.", documents::standing(schemas, "StandingRule", &gateway::RULE)))
+    };
+    let gone = || Answer::of("It is gone.", json!({"type": "object", "maxProperties": 0})).with(STATE);
+    match operation {
+        Operation::GetGateway => unnamed(whole(schemas)),
+        Operation::ListDownstreams => unnamed(downstreams(schemas)),
+        Operation::ListRules => unnamed(rules(schemas)),
+        Operation::GatewayHistory => {
+            list(GATEWAY, Answer::of("Revisions, newest first.", schemas.answer::<History>()), false)
+        }
+        Operation::GetDownstream => read(GATEWAY, downstream(schemas)),
+        Operation::GetRule => read(GATEWAY, rule(schemas)),
+        Operation::PutGateway => {
+            let body = documented(schemas.object(&gateway::DOCUMENT), examples::gateway());
+            change(GATEWAY, body, whole(schemas))
+        }
+        Operation::RollBackGateway => {
+            let body = Body::of(schemas.request::<RollBack>());
+            change(GATEWAY, body, whole(schemas))
+        }
+        Operation::AddDownstreams => {
+            let body = documented(one_or_more(schemas.object(&gateway::DOWNSTREAM)), examples::downstream());
+            adding(change(GATEWAY, body, downstreams(schemas)))
+        }
+        Operation::AddRules => {
+            let body = documented(one_or_more(schemas.object(&gateway::RULE)), examples::rule());
+            adding(change(GATEWAY, body, rules(schemas)))
+        }
+        Operation::PutDownstream => {
+            let body = documented(schemas.object(&gateway::DOWNSTREAM), examples::downstream());
+            change(GATEWAY, body, downstream(schemas))
+        }
+        Operation::PutRule => {
+            let body = documented(schemas.object(&gateway::RULE), examples::rule());
+            change(GATEWAY, body, rule(schemas))
+        }
+        _ => change(GATEWAY, None, gone()),
+    }
 }
 
-fn unserved(tag: &'static str) -> Details {
-    read(tag, Answer::of("Not served yet.", json!({})))
+/// An answer that comes in YAML to whoever accepts that.
+fn yaml(answer: Answer) -> Answer {
+    Answer { media: JSON_OR_YAML, ..answer.with(STATE) }
+}
+
+/// A document, in JSON or YAML.
+fn documented(schema: Value, example: Value) -> Option<Body> {
+    Some(Body { schema, media: JSON_OR_YAML, examples: vec![("one", example)] })
+}
+
+fn one_or_more(item: Value) -> Value {
+    json!({"anyOf": [item, {"type": "array", "items": item}]})
+}
+
+fn adding(mut details: Details) -> Details {
+    details.errors.push(ErrorKind::AlreadyExists);
+    details
+}
+
+/// What is there in any case.
+fn unnamed(answer: Answer) -> Details {
+    Details { tag: GATEWAY, body: None, parameters: Vec::new(), answer, errors: Vec::new() }
 }
 
 fn of_keys(operation: Operation, schemas: &mut Schemas) -> Details {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schemas::{Schemas, reference};
+use super::schemas::Schemas;
 use crate::error::ErrorKind;
 use crate::fault::Fault;
 
@@ -233,9 +233,4 @@ pub(super) fn security() -> Value {
 /// The name of a router, in a path.
 pub(super) fn router_name() -> Value {
     in_path("name", json!({"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"}), "The router's name.")
-}
-
-/// References to shared schemas, for those who need no more than their names.
-pub(super) fn fault() -> Value {
-    reference("Fault")
 }

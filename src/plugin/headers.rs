@@ -1,6 +1,6 @@
 //! `custom_header`: which headers a rule may add, and which are somebody else's business.
 
-use crate::document::{Found, Json, Reader};
+use crate::document::{Field, Found, Json, Kind, Reader, required};
 
 /// Headers that carry a credential, frame the message, or belong to one connection.
 const REFUSED: &[&str] = &[
@@ -34,13 +34,16 @@ const REFUSED_FAMILIES: &[&str] = &["cf-", "x-turnout-"];
 /// The most of them in one step.
 const MOST: usize = 32;
 
+/// What the step is told.
+const CONFIG: &[Field] = &[required("headers", Kind::Map(&Kind::Text), "Headers and their values.")];
+
 /// The headers of a step, names in lower case.
 pub(super) fn read(reader: &mut Reader, config: Option<Found>, path: &str) -> Option<Vec<(String, String)>> {
     let Some(config) = config else {
         reader.fault(path, "is missing; write {\"headers\": {\"x-name\": \"value\"}}");
         return None;
     };
-    let mut fields = reader.object(config, &["headers"])?;
+    let mut fields = reader.object(config, CONFIG)?;
     let found = fields.required(reader, "headers", "{\"x-name\": \"value\"}")?;
     let Json::Object(members) = found.value else {
         reader.wrong_type(&found, "an object");

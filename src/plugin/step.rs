@@ -2,7 +2,7 @@
 
 use super::headers;
 use crate::dialect::Dialect;
-use crate::document::{Found, Json, Reader, typo_of};
+use crate::document::{Found, Json, Kind, Object, Reader, field, object, required, typo_of};
 
 /// One step of a rule's pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +47,37 @@ pub const PLUGINS: &[(&str, Step)] = &[
     ("gemini2responses", Step::Translate(GEMINI, RESPONSES)),
 ];
 
+/// One entry of `pipeline_config`.
+pub(crate) static STEP: Object = object(
+    "PipelineStep",
+    "Something that is done to a call.",
+    &[
+        required("plugin_id", Kind::Word(IDS), "What."),
+        field("config", Kind::Map(&Kind::Any), "What it needs: of `custom_header`, `headers`."),
+    ],
+);
+
+/// The ids of [`PLUGINS`].
+const IDS: &[&str] = {
+    const NAMES: [&str; PLUGINS.len()] = {
+        let mut names = [""; PLUGINS.len()];
+        let mut index = 0;
+        while index < PLUGINS.len() {
+            #[expect(clippy::indexing_slicing, reason = "below the length of both")]
+            {
+                names[index] = PLUGINS[index].0;
+            }
+            index += 1;
+        }
+        names
+    };
+    &NAMES
+};
+
 /// Reads one entry: the step, and where it stands.
 pub(crate) fn read(reader: &mut Reader, found: Found) -> Option<(Step, String)> {
     let path = found.path.clone();
-    let mut fields = reader.object(found, &["plugin_id", "config"])?;
+    let mut fields = reader.object(found, STEP.fields)?;
     let config_path = fields.at("config");
     let config = fields.take("config");
     let found = fields.required(reader, "plugin_id", "the name of a plugin, as remove_thinking")?;

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value};
 
-use super::Forgiven;
 use crate::dialect::Dialect;
 use crate::dialect::conversation::{Conversation, Sampling, Thinking};
 use crate::dialect::loss::Feature;
@@ -153,7 +152,7 @@ impl Parameters {
     }
 
     /// The features of the loss table that they are.
-    pub(super) fn features(&self) -> Forgiven {
+    pub(super) fn features(&self) -> Vec<Feature> {
         let said = [
             (!self.stop_sequences.is_empty(), Feature::StopSequences),
             (!self.logit_bias.is_empty(), Feature::LogitBias),

@@ -48,7 +48,7 @@ impl Applied {
         } else {
             editor.put_prompts(system, turns);
         }
-        (editor.finish(), noted(dialect, lost.into_iter()))
+        (editor.edits, noted(dialect, lost.into_iter()))
     }
 }
 
@@ -80,12 +80,16 @@ impl<'b> Editor<'b> {
         translate::decode_request(call.dialect(), request.as_bytes()).unwrap_or_default()
     }
 
-    /// The caller's members of that meaning; that of the very name first, the rest in their order.
+    /// The caller's members of that meaning; those of the very name first.
     fn of_meaning(&self, name: &str) -> Vec<usize> {
-        let meant = |at: &usize| self.members.get(*at).is_some_and(|it| self.places.means(&it.name, name));
-        let mut found: Vec<usize> = (0..self.members.len()).filter(meant).collect();
-        found.sort_by_key(|at| self.members.get(*at).is_none_or(|it| !self.places.is(&it.name, name)));
-        found
+        let of = |is_named: bool| {
+            let members = self.members.iter().enumerate();
+            members.filter_map(move |(at, member)| {
+                let is_meant = self.places.means(&member.name, name);
+                (is_meant && self.places.is(&member.name, name) == is_named).then_some(at)
+            })
+        };
+        of(true).chain(of(false)).collect()
     }
 
     fn text(&self, range: &Range<usize>) -> &'b str {
@@ -119,7 +123,7 @@ impl<'b> Editor<'b> {
                         false => Splice { range: span.clone(), with: object::member(name, value) },
                     };
                     if !keeps_name || !object::is(self.text(place), value) {
-                        self.edits.within.push(splice);
+                        self.change(splice);
                     }
                 }
             }
@@ -167,7 +171,7 @@ impl<'b> Editor<'b> {
         // What is no object is null, or a mistake that the provider would refuse.
         let with = with.unwrap_or_else(|| format!("{{{}}}", missing(&vec![false; changes.len()]).join(",")));
         if with != text {
-            self.edits.within.push(Splice { range: place.clone(), with });
+            self.change(Splice { range: place.clone(), with });
         }
     }
 
@@ -201,7 +205,7 @@ impl<'b> Editor<'b> {
     }
 
     fn put(&mut self, at: usize, with: String) {
-        self.edits.within.push(Splice { range: at..at, with });
+        self.change(Splice { range: at..at, with });
     }
 
     /// Puts `first` at the beginning of the list of turns, and `next` behind those at its beginning that have one of `roles`.
@@ -218,7 +222,7 @@ impl<'b> Editor<'b> {
         if text.starts_with('"') {
             // One turn of the user's, said in short.
             let turn = format!(r#"{{"role":"user","content":{text}}}"#);
-            self.edits.within.push(Splice { range: place, with: format!("[{next},{turn}]") });
+            self.replace(place, format!("[{next},{turn}]"));
             return;
         }
         // What else there may be is the provider's to refuse.
@@ -321,12 +325,14 @@ impl<'b> Editor<'b> {
     }
 
     fn replace(&mut self, range: Range<usize>, with: String) {
-        self.edits.within.push(Splice { range, with });
+        self.change(Splice { range, with });
     }
 
-    fn finish(mut self) -> Edits {
-        self.edits.within.sort_by_key(|splice| splice.range.start);
-        self.edits
+    /// Adds a splice in its place: there are a handful.
+    fn change(&mut self, splice: Splice) {
+        let before = |other: &Splice| other.range.start <= splice.range.start;
+        let at = self.edits.within.iter().rposition(before).map_or(0, |last| last + 1);
+        self.edits.within.insert(at, splice);
     }
 }
 

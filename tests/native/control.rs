@@ -3,5 +3,6 @@
 mod chaos;
 mod faults;
 mod hand_edits;
+mod keys;
 mod rules;
 mod world;

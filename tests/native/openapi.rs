@@ -1,5 +1,7 @@
 //! The OpenAPI document: made of the code, served as it is committed, whole.
 
+mod fields;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

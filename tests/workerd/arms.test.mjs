@@ -155,7 +155,7 @@ describe('parameters and prompts', () => {
     const answer = await call(worker, sent);
     assert.equal(answer.status, 200, answer.text);
     const { text } = await upstream.take();
-    assert.equal(text, '{ "zeta" : 1.00, "temperature":\t0.5 ,"model":"m1", "messages":[{"role":"system","content":"You serve a users."},{"role":"user","content":"Ping"},{"role":"assistant","content":"Pong b"}, {"role":"user","content":"\\u00e9\\/é"} ],"max_tokens":1000,"top_p":1 }');
+    assert.equal(text, '{ "zeta" : 1.00, "temperature":\t0.5 ,"model":"m1", "messages":[{"role":"system","content":"You serve a users."},{"role":"user","content":"Ping"},{"role":"assistant","content":"Pong b"}, {"role":"user","content":"\\u00e9\\/é"} ],"top_p":1,"max_tokens":1000 }');
     assert.equal(answer.headers['x-turnout-note'], undefined);
   });
 

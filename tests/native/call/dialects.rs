@@ -234,7 +234,7 @@ fn of_anthropics_metadata_the_user_id_alone_goes_on() {
                 r#"{"model":"a","extra_body":{"metadata":{"user_id":"u"}},"metadata":{"user_id":"v","a":1}}"#,
                 r#"{"model":"m","metadata":{"user_id":"v"}}"#,
             ),
-            (r#"{"model":"a","user":"u","safety_identifier":"s","sort":1}"#, r#"{"model":"m"}"#),
+            (r#"{"model":"a","user":"u","safety_identifier":"s","sort":[]}"#, r#"{"model":"m"}"#),
         ],
     );
     let ask = Ask { operation: Operation::CountTokens, stream: Some(false), ..Ask::of(Anthropic) };
@@ -269,8 +269,8 @@ fn of_geminis_bodies_nothing_may_stay() {
             (" { \"metadata\" : {} , \"user\":\"u\" } ", " {  } "),
             ("{}", "{}"),
             (r#"{"extra_body":{}}"#, "{}"),
-            (r#"{"extra_body":{"metadata":{}},"sort":1}"#, "{}"),
-            (r#"{"sort":1,"extra_body":{"metadata":{},"a":1},"ignore":"a"}"#, r#"{"a":1}"#),
+            (r#"{"extra_body":{"metadata":{}},"sort":[]}"#, "{}"),
+            (r#"{"sort":[],"extra_body":{"metadata":{},"a":1},"ignore":"a"}"#, r#"{"a":1}"#),
         ],
     );
 }

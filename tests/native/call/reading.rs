@@ -26,7 +26,7 @@ fn absent_null_and_empty_are_the_same() {
             "functions":[],"messages":[],"stream_options":{},"extra_body":{}}"#,
         // Not ours to refuse: the provider does.
         r#"{"model":"a","store":"yes","max_tokens":"many","max_completion_tokens":1.5,"tools":{},"functions":7,
-            "messages":"hello","sort":1,"provider":"x","stream_options":{"include_usage":null}}"#,
+            "messages":"hello","sort":[],"provider":{"only":["x"]},"stream_options":{"include_usage":null}}"#,
     ] {
         let call = parse(body);
         assert!(

@@ -44,17 +44,17 @@ fn ours_is_removed_with_one_comma() {
     check(
         &TO_M,
         &[
-            (r#"{"sort":1,"model":"a"}"#, r#"{"model":"m"}"#),
-            (r#"{"model":"a","sort":1}"#, r#"{"model":"m"}"#),
-            (r#"{"sort":1,"model":"a","ignore":"a"}"#, r#"{"model":"m"}"#),
-            (r#"{"model":"a","sort":1,"x":2}"#, r#"{"model":"m","x":2}"#),
+            (r#"{"sort":[],"model":"a"}"#, r#"{"model":"m"}"#),
+            (r#"{"model":"a","sort":[]}"#, r#"{"model":"m"}"#),
+            (r#"{"sort":[],"model":"a","ignore":"a"}"#, r#"{"model":"m"}"#),
+            (r#"{"model":"a","sort":[],"x":2}"#, r#"{"model":"m","x":2}"#),
             (
-                r#"{"models":[],"fallback":{},"ignore":"a","sort":0,"provider":{},"model":"a"}"#,
+                r#"{"models":[],"fallback":{},"ignore":"a","sort":[],"provider":{},"model":"a"}"#,
                 r#"{"model":"m"}"#,
             ),
             (r#"{"prompt_variables":{},"metadata":{},"extra_body":{},"model":"a"}"#, r#"{"model":"m"}"#),
             (
-                r#"{"model":"a","models":[],"fallback":{},"x":1,"ignore":"a","sort":0,"y":2,"provider":{}}"#,
+                r#"{"model":"a","models":[],"fallback":{},"x":1,"ignore":"a","sort":[],"y":2,"provider":{}}"#,
                 r#"{"model":"m","x":1,"y":2}"#,
             ),
             (
@@ -62,11 +62,11 @@ fn ours_is_removed_with_one_comma() {
                 r#"{"model":"m","x":1}"#,
             ),
             (
-                "{\n  \"model\": \"a\",\n  \"sort\": [1,\n 2],\n  \"x\": 1\n}",
+                "{\n  \"model\": \"a\",\n  \"sort\": [\"a\",\n \"b\"],\n  \"x\": 1\n}",
                 "{\n  \"model\": \"m\",\n  \"x\": 1\n}",
             ),
-            ("{\n  \"sort\" : 1 ,\n  \"model\": \"a\"\n}", "{\n  \"model\": \"m\"\n}"),
-            ("{\n  \"model\": \"a\" ,\n  \"sort\": 1\n}", "{\n  \"model\": \"m\"\n}"),
+            ("{\n  \"sort\" : [ ] ,\n  \"model\": \"a\"\n}", "{\n  \"model\": \"m\"\n}"),
+            ("{\n  \"model\": \"a\" ,\n  \"sort\": []\n}", "{\n  \"model\": \"m\"\n}"),
             (r#"{"model":"a","\u0073ort":"},{","x":1}"#, r#"{"model":"m","x":1}"#),
         ],
     );
@@ -74,7 +74,7 @@ fn ours_is_removed_with_one_comma() {
 
 #[test]
 fn routing_and_metadata_go_on_where_they_are_the_targets_own() {
-    let body = r#"{"models":["b"],"model":"a","provider":{"order":[ ]},"metadata":{"k":"v"},"sort":1}"#;
+    let body = r#"{"models":["b"],"model":"a","provider":{"order":[ ]},"metadata":{"k":"v"},"sort":[]}"#;
     check(
         &Overrides { forward_routing: true, ..TO_M },
         &[(body, r#"{"models":["b"],"model":"m","provider":{"order":[ ]}}"#)],
@@ -98,22 +98,22 @@ fn a_literal_extra_body_is_unfolded_where_it_stands() {
                 r#"{"model":"m","top_k":5,"x":1}"#,
             ),
             (
-                r#"{"model":"a","sort":1,"extra_body":{"sort":1,"y":2,"sorts":3,"z":4},"ignore":"a","x":1}"#,
+                r#"{"model":"a","sort":[],"extra_body":{"sort":[],"y":2,"sorts":3,"z":4},"ignore":"a","x":1}"#,
                 r#"{"model":"m","y":2,"sorts":3,"z":4,"x":1}"#,
             ),
             (
-                r#"{"model":"a","extra_body":{"y":2,"ignore":"a","z":4,"provider":1},"ignore":"a","x":1}"#,
+                r#"{"model":"a","extra_body":{"y":2,"ignore":"a","z":4,"provider":{}},"ignore":"a","x":1}"#,
                 r#"{"model":"m","y":2,"z":4,"x":1}"#,
             ),
             (r#"{"model":"a","extra_body":{"metadata":{}},"x":1}"#, r#"{"model":"m","x":1}"#),
             (r#"{"extra_body":{ },"model":"a"}"#, r#"{"model":"m"}"#),
-            (r#"{"sort":1,"extra_body":{},"model":"a","extra":1}"#, r#"{"model":"m","extra":1}"#),
+            (r#"{"sort":[],"extra_body":{},"model":"a","extra":1}"#, r#"{"model":"m","extra":1}"#),
             (
                 r#"{ "model": "a" , "extra_body" : { "search" : { } , "metadata" : { } } , "x": 1 }"#,
                 r#"{ "model": "m" , "search" : { } , "x": 1 }"#,
             ),
             (
-                "{ \"sort\": 1, \"extra_body\" : { \"y\" : 1 } , \"ignore\" : [ ] , \"model\": \"a\" }",
+                "{ \"sort\": [], \"extra_body\" : { \"y\" : 1 } , \"ignore\" : [ ] , \"model\": \"a\" }",
                 "{ \"y\" : 1 , \"model\": \"m\" }",
             ),
             // The top level's own wins, in whatever spelling; nothing is there twice.
@@ -131,7 +131,7 @@ fn a_literal_extra_body_is_unfolded_where_it_stands() {
         &Overrides { forward_routing: true, forward_metadata: true, ..TO_M },
         &[
             (
-                r#"{"model":"a","extra_body":{"provider":{"sort":"price"},"metadata":{"k":1},"sort":1}}"#,
+                r#"{"model":"a","extra_body":{"provider":{"sort":"price"},"metadata":{"k":1},"sort":[]}}"#,
                 r#"{"model":"m","provider":{"sort":"price"}}"#,
             ),
             (
@@ -155,11 +155,11 @@ fn usage_is_asked_for_where_the_call_streams_and_did_not_ask() {
             "{\"stream\":true,\"model\":\"m\",\"stream_options\":{\"include_usage\":true}\n}\n",
         ),
         (
-            r#"{"model":"a","stream":true,"sort":1}"#,
+            r#"{"model":"a","stream":true,"sort":[]}"#,
             r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#,
         ),
         (
-            r#"{"model":"a","extra_body":{"stream":true,"ignore":"a"} ,"sort":1 }"#,
+            r#"{"model":"a","extra_body":{"stream":true,"ignore":"a"} ,"sort":[] }"#,
             r#"{"model":"m","stream":true,"stream_options":{"include_usage":true} }"#,
         ),
         (
@@ -208,10 +208,10 @@ fn usage_is_asked_for_where_the_call_streams_and_did_not_ask() {
 #[test]
 fn splices_are_sorted_and_apart() {
     let call = parse(
-        r#"{"sort":1,"stream":true,"x":0,"model":"a","ignore":"a","extra_body":{"y":1},"fallback":{}}"#,
+        r#"{"sort":[],"stream":true,"x":0,"model":"a","ignore":"a","extra_body":{"y":1},"fallback":{}}"#,
     );
     let splices = call.splices(&Overrides { ask_usage: true, ..TO_M });
     let splices: Vec<_> = splices.iter().map(|splice| (splice.range.clone(), splice.with.as_str())).collect();
     let usage = r#","stream_options":{"include_usage":true}"#;
-    assert_eq!(splices, [(1..10, ""), (38..41, r#""m""#), (42..69, ""), (74..89, usage)]);
+    assert_eq!(splices, [(1..11, ""), (39..42, r#""m""#), (43..70, ""), (75..90, usage)]);
 }

@@ -67,6 +67,7 @@ fn a_parameter_is_replaced_where_it_stands_or_added_at_the_end() {
         r#"{"contents":[]}"#,
         r#"{"contents":[],"generationConfig":{"temperature":0.9,"topP":1}}"#,
     );
+    check(Gemini, "m", &hot, " { } ", " {\"generationConfig\":{\"temperature\":0.9,\"topP\":1} } ");
     check(Gemini, "m", &hot, r#"{"metadata":{}}"#, r#"{"generationConfig":{"temperature":0.9,"topP":1}}"#);
 }
 

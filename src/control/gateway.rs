@@ -45,10 +45,15 @@ pub fn edited(request: &Request, basis: &Basis<'_>) -> Result<Edited, Error> {
     edit::edited(basis.current, &edit, request.envelope.who.is_admin)
 }
 
+/// Whether a media type is YAML.
+pub(super) fn is_yaml(media: &str) -> bool {
+    YAML.contains(&media) || media.ends_with("+yaml")
+}
+
 /// The body, by its media type.
 fn sent(request: &Request) -> Result<Sent<'_>, Error> {
     let media = request.envelope.content_type.as_str();
-    let format = if YAML.contains(&media) || media.ends_with("+yaml") {
+    let format = if is_yaml(media) {
         Format::Yaml
     } else if media.is_empty()
         || media == "text/json"

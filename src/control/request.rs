@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Envelope, Request};
+use super::{Envelope, Request, gateway};
 use crate::api;
+use crate::document::{Format, read_as};
 use crate::endpoint::parameter;
 use crate::error::{Error, ErrorKind};
 
@@ -115,13 +116,16 @@ impl Request {
     /// # Errors
     /// `InvalidRequest` where it is no etag, or two are said that differ.
     pub fn expected(&self) -> Result<Option<String>, Error> {
-        #[derive(Deserialize)]
-        struct Tagged {
-            etag: Option<serde_json::Value>,
-        }
         let header = self.if_match()?;
-        let in_body = match serde_json::from_slice::<Tagged>(&self.body) {
-            Ok(Tagged { etag: Some(etag) }) if !etag.is_null() => {
+        let body: Option<serde_json::Value> = if gateway::is_yaml(&self.envelope.content_type) {
+            let found = read_as(Format::Yaml, &self.body, "{}").ok();
+            found.and_then(|found| serde_json::to_value(found.value).ok())
+        } else {
+            serde_json::from_slice(&self.body).ok()
+        };
+        // A list of items has none.
+        let in_body = match body.as_ref().and_then(|body| body.get("etag")) {
+            Some(etag) if !etag.is_null() => {
                 let text = etag.as_str().ok_or_else(|| {
                     Error::invalid("etag", "`etag` must be a string, as an answer had it; or leave it out.")
                 })?;

@@ -49,7 +49,8 @@ pub fn explained(
     let call = Call::parse(&Ask::of(dialect), body(router, request))?;
     let headers = headers(request);
     let origin = origin(request);
-    let path = request.path.as_deref().unwrap_or(path_of(dialect));
+    let usual = path_of(dialect);
+    let path = request.path.as_deref().unwrap_or(&usual);
     // The draw of a call without a unit is the call's own; nothing that hangs on it is shown.
     let circumstances =
         Circumstances { call: &call, path, headers: &headers, origin: &origin, now, random: 0 };
@@ -237,13 +238,9 @@ fn dialect_of(request: &ExplainRequest) -> Result<Dialect, Error> {
 }
 
 /// Where calls of a dialect are sent to.
-fn path_of(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::OpenAi => "/v1/chat/completions",
-        Dialect::Anthropic => "/v1/messages",
-        Dialect::Responses => "/v1/responses",
-        Dialect::Gemini => "/v1beta/models",
-    }
+fn path_of(dialect: Dialect) -> String {
+    let wire = dialect.wire();
+    format!("{}{}", wire.paths.version, wire.address.end)
 }
 
 fn moment_of(at: &At) -> Result<u64, Error> {

@@ -59,7 +59,7 @@ fn every_path_in_it_is_there_and_every_path_that_is_there_is_in_it() {
     let document = document();
     let operations = operations(&document);
     for (path, method, _) in &operations {
-        let path = path.replace("{revision}", "1").replace('{', "").replace('}', "");
+        let path = path.replace("{revision}", "1").replace(['{', '}'], "");
         let parsed = Endpoint::parse(&method.to_ascii_uppercase(), &path, "");
         assert!(parsed.is_ok(), "{method} {path}: {parsed:?}");
     }
@@ -80,7 +80,7 @@ fn every_kind_of_call_is_described() {
     let document = document();
     let mut kinds = BTreeSet::new();
     for (path, method, _) in operations(&document) {
-        let path = path.replace('{', "").replace('}', "");
+        let path = path.replace(['{', '}'], "");
         if let Ok(Endpoint::Call(ask)) = Endpoint::parse(&method.to_ascii_uppercase(), &path, "") {
             kinds.insert((ask.dialect.as_str(), ask.operation == Operation::CountTokens));
         }

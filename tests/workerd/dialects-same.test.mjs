@@ -56,7 +56,7 @@ const DIALECTS = {
     bodies: {
       'only the model': ['{ "input" : "\\u00e9\\/é😀",\n\t"model" :  "turnout/openai-responses","temperature":1E+0,"own":{"b":1,"a":-0.0} }', '{ "input" : "\\u00e9\\/é😀",\n\t"model" :  "m1","temperature":1E+0,"own":{"b":1,"a":-0.0} }'],
       'metadata stays whole': ['{"metadata":{"plan":"free"},"model":"turnout/openai-responses","input":"x","user":"u","store":false}', '{"metadata":{"plan":"free"},"model":"m1","input":"x","user":"u","store":false}'],
-      'what is ours': ['{"models":["local/m2"],"model":"turnout/openai-responses","sort":["price"],"input":"x","fallback":{}}', '{"model":"m1","input":"x"}'],
+      'what is ours': ['{"models":["local/m2"],"model":"turnout/openai-responses","sort":[],"input":"x","fallback":{}}', '{"model":"m1","input":"x"}'],
       'state that the provider keeps stays': ['{"model":"turnout/openai-responses","previous_response_id":"resp_0","input":[{"type":"item_reference","id":"rs_1"}],"background":true}', '{"model":"m1","previous_response_id":"resp_0","input":[{"type":"item_reference","id":"rs_1"}],"background":true}'],
     },
   },

@@ -92,7 +92,9 @@ describe('a ramp', () => {
     const later = await eventually(asked, ({ headers }) => headers['x-turnout-variant'] === 'demo/sage');
     assert.equal(later.headers['x-turnout-revision'], revision, 'by the clock alone');
     assert.equal((await done(worker, 'GET /routers/one')).ramps[0].state, 'done');
-    const folded = await done(worker, 'POST /routers/one:promote', { variant_id: 'demo/sage', weight: 40 });
+    // All went to sage, so it does not follow who gets the rest.
+    await refused(worker, 'POST /routers/one:promote', { variant_id: 'demo/sage', weight: 40 }, 400, /Send the weights of all/);
+    const folded = await done(worker, 'POST /routers/one:promote', { weights: { 'demo/swift': 60, 'demo/sage': 40 } });
     assert.deepEqual([weights(folded), folded.ramps], [[60, 40], undefined]);
 
     const slow = [{ at: soon(-1000), weight: 50 }, { at: soon(3_600_000), weight: 100 }];
@@ -116,7 +118,7 @@ describe('a plan', () => {
     assert.equal(plan.against.etag, shown.etag);
     assert.equal(plan.against.revision, String(shown.revision));
     assert.equal(plan.routes[0].moves[0].sentence, '3,000 of 10,000 users go from demo/swift to demo/sage.');
-    assert.equal(plan.routes[0].moved, plan.routes[0].least);
+    assert.ok(Math.abs(plan.routes[0].moved - 0.3) < 1e-12 && Math.abs(plan.routes[0].least - 0.3) < 1e-12);
     assert.deepEqual(plan.warnings, []);
     assert.equal(String(worker.kv.get('router:one')), text(80));
     await refused(worker, 'POST /routers/one:plan', { document: { defaultRoute: { variants: [] } } }, 400, /at least one variant/);
@@ -132,8 +134,10 @@ describe('an explanation', () => {
     const conditional = JSON.parse(text(50));
     conditional.routes = [{ condition: { celExpression: "tier == 'gold'" }, route: JSON.parse(text(20)).defaultRoute }];
     const worker = await workerWith(t, { 'router:one': conditional });
-    for (const user of ['ann', 'bob', 'eve', 'dan', 'kim', 'lee']) {
-      for (const tier of ['gold', 'tin']) {
+    const cases = ['ann', 'bob', 'eve', 'dan'].flatMap((user) => ['gold', 'tin'].map((tier) => [user, tier]));
+    // All at once: a demo model takes its seconds.
+    await Promise.all(
+      cases.map(async ([user, tier]) => {
         const explained = await done(worker, 'POST /routers/one:explain', { user, metadata: { tier } }, { key: 'reader' });
         const { headers } = await call(worker, callTo('turnout/one', { user, metadata: { tier } }));
         assert.equal(explained.assigned.variant_id, headers['x-turnout-variant']);
@@ -141,8 +145,8 @@ describe('an explanation', () => {
         assert.equal(explained.revision, headers['x-turnout-revision']);
         assert.equal(explained.conditions[0].decides, tier === 'gold');
         assert.equal(explained.attempts[0].provider, 'demo');
-      }
-    }
+      }),
+    );
     const drawn = await done(worker, 'POST /routers/one:explain', {});
     assert.deepEqual([drawn.unit.kind, drawn.assigned], ['call', undefined]);
     await refused(worker, 'POST /routers/one:explain', { user: 7 }, 400, /user/);

@@ -58,7 +58,7 @@ fn ours_is_removed_with_one_comma() {
                 r#"{"model":"m","x":1,"y":2}"#,
             ),
             (
-                r#"{"model":"a","x":1,"metadata":null,"extra_body":null,"prompt_variables":0}"#,
+                r#"{"model":"a","x":1,"metadata":null,"extra_body":null,"prompt_variables":{}}"#,
                 r#"{"model":"m","x":1}"#,
             ),
             (

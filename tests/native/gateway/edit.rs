@@ -363,6 +363,24 @@ fn no_fault_and_no_error_quotes_a_key() {
     assert!(!format!("{:?}", Edit::Put(sent)).contains("secret"));
 }
 
+#[test]
+fn an_etag_in_the_body_counts_in_yaml_too() {
+    use turnout::api;
+    use turnout::control::{Envelope, Request};
+    let expected = |content_type: &str, body: &str| {
+        let asked = api::parse("PUT", "/router/v1/gateway").unwrap().unwrap();
+        let envelope = Envelope { content_type: content_type.to_owned(), ..Envelope::default() };
+        Request { asked, query: String::new(), body: body.as_bytes().to_vec(), envelope }.expected()
+    };
+    let tag = Some("1-abc".to_owned());
+    assert_eq!(expected("application/yaml", "etag: 1-abc\ndownstreams: []\n").unwrap(), tag);
+    assert_eq!(expected("text/yaml", "downstreams: []\n").unwrap(), None);
+    assert_eq!(expected("application/yaml", "- etag: 1-abc\n").unwrap(), None);
+    assert_eq!(expected("application/json", r#"{"etag": "\"1-abc\""}"#).unwrap(), tag);
+    assert_eq!(expected("application/json", r#"[{"id": "a", "etag": "x"}]"#).unwrap(), None);
+    assert!(expected("application/yaml", "etag: 7\n").is_err());
+}
+
 /// Any text that a document may hold, keys and ids that look like something else among them.
 fn strings() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![

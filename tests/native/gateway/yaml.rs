@@ -129,6 +129,7 @@ fn a_fault_of_syntax_quotes_no_key() {
 
 /// A megabyte of nastiness is refused, or read, in the time that a megabyte of text takes.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a native test may look at the clock")]
 fn no_text_takes_long() {
     let size = 1 << 20;
     for unit in [

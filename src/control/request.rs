@@ -100,6 +100,11 @@ impl Request {
     /// `InvalidRequest` where it is no such thing. A value is never quoted, for it may be a credential.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let text = self.json_text()?;
+        // serde takes a list for a struct, its members in their order, which nobody would write and some would be.
+        if text.starts_with('[') {
+            let message = "The body is a list, and this operation takes a JSON object.";
+            return Err(Error::new(ErrorKind::InvalidRequest, message));
+        }
         serde_json::from_str(text).map_err(|error| invalid_json(&error))
     }
 

@@ -189,7 +189,8 @@ struct Call {
 }
 
 const WHOLE: (&str, &str) = ("application/json", "object");
-const EVENTS: (&str, &str) = ("text/event-stream", "string");
+/// Of events, OpenAPI 3.1 has no schema.
+const EVENTS: (&str, &str) = ("text/event-stream", "");
 
 const CALLS: &[Call] = &[
     Call {
@@ -309,8 +310,8 @@ fn of_call(call: &Call, schemas: &mut Schemas) -> Value {
     let body =
         schemas.of_fields("Fields that are not named here go on to the provider as they are.", call.fields);
     let body = schemas.named(call.body, body);
-    let contents =
-        call.answers.iter().map(|(media, kind)| ((*media).to_owned(), json!({"schema": {"type": kind}})));
+    let content = |kind: &str| if kind.is_empty() { json!({}) } else { json!({"schema": {"type": kind}}) };
+    let contents = call.answers.iter().map(|(media, kind)| ((*media).to_owned(), content(kind)));
     let contents: Map<_, _> = contents.collect();
     let headers = header_references(CALL_HEADERS);
     let mut responses = Map::new();

@@ -161,8 +161,8 @@ fn page() -> Vec<Value> {
     vec![
         in_query(
             "page_size",
-            json!({"type": "integer", "minimum": 0, "maximum": 100, "default": 20}),
-            "How many, at the most; 0 for the default.",
+            json!({"type": "integer", "minimum": 0, "maximum": u32::MAX, "default": 20}),
+            "How many, at the most; 0 for the default, and 100 in any case.",
         ),
         in_query("page_token", json!({"type": "string"}), "The `next_page_token` of the page before."),
     ]
@@ -171,7 +171,7 @@ fn page() -> Vec<Value> {
 fn if_match() -> Value {
     in_header(
         "if-match",
-        json!({"type": "string"}),
+        json!({"type": "string", "pattern": "^(\"[A-Za-z0-9-]{1,62}\"|\\*)$"}),
         "The etag of the state that the change was thought up for; where it is not the newest, nothing changes (412).",
     )
 }

@@ -86,7 +86,7 @@ async function answers(url) {
 
 function welcome(base, key) {
   const body = { model: "turnout/demo", stream: true, user: "bob", messages: [{ role: "user", content: "What does a turnout do?" }] };
-  const put = (file) => `npx wrangler kv key put --binding ROUTERS --local router:demo --path ${file}`;
+  const change = (verb, ask) => `curl ${base}/router/v1/routers/demo:${verb} -H 'authorization: Bearer ${key}' -H 'content-type: application/json' -d '${JSON.stringify(ask)}'`;
   return `
 Turnout is running.
 
@@ -100,8 +100,8 @@ Ask the demo router; \`user\` decides the variant, which the header x-turnout-va
 Promote demo/sage to 100 %, and go back to 50/50. No restart: the first call more than 10 s later still gets what is
 held and has it read again, every call after that gets the new weights:
 
-  ${put("demo/promoted.json")}
-  ${put("demo/router.json")}
+  ${change("promote", { route_id: "default", variant_id: "sage" })}
+  ${change("rollback", { revision: 1 })}
 
 Each call's record is said in a line here. Ctrl-C stops it; the local KV stays in .wrangler/state.
 `;

@@ -130,6 +130,8 @@ struct Entry<T> {
     /// The digest of the bytes that were read last: the same bytes are not parsed again.
     digest: Option<[u8; 32]>,
     checked_at: u64,
+    /// Changed since, as far as this isolate knows; see [`Shelf::expire`].
+    is_expired: bool,
     refreshing_since: Option<u64>,
     used_at: u64,
     /// What nobody has been told yet.
@@ -154,7 +156,8 @@ impl<T: Document> Shelf<T> {
     pub fn look(&mut self, name: &str, now: u64, ttl: u64) -> Look<T> {
         let Some(entry) = self.entries.get_mut(name) else { return Look::Miss };
         entry.used_at = now;
-        let age = now.saturating_sub(entry.checked_at);
+        // What has just been changed is as old as can be, whenever it was checked.
+        let age = if entry.is_expired { u64::MAX } else { now.saturating_sub(entry.checked_at) };
         let stale = age >= ttl;
         // A call waits for no refresh of what it has; an absence and a fault are nothing to have.
         let has_something = matches!(entry.state, State::Present(_));
@@ -183,7 +186,7 @@ impl<T: Document> Shelf<T> {
     /// Has the next call look at KV again: what is known under `name` has just been changed.
     pub fn expire(&mut self, name: &str) {
         if let Some(entry) = self.entries.get_mut(name) {
-            entry.checked_at = 0;
+            entry.is_expired = true;
             entry.refreshing_since = None;
         }
     }
@@ -191,7 +194,7 @@ impl<T: Document> Shelf<T> {
     /// The same for all names.
     pub fn expire_all(&mut self) {
         for entry in self.entries.values_mut() {
-            entry.checked_at = 0;
+            entry.is_expired = true;
             entry.refreshing_since = None;
         }
     }
@@ -296,13 +299,22 @@ impl<T: Document> Shelf<T> {
             self.evict();
         }
         let used_at = self.entries.get(name).map_or(now, |entry| entry.used_at);
-        let entry = Entry { state, digest, checked_at: now, refreshing_since: None, used_at, unlogged: None };
+        let entry = Entry {
+            state,
+            digest,
+            checked_at: now,
+            is_expired: false,
+            refreshing_since: None,
+            used_at,
+            unlogged: None,
+        };
         self.entries.insert(name.to_owned(), entry);
     }
 
     fn checked(&mut self, name: &str, now: u64) {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.checked_at = now;
+            entry.is_expired = false;
             entry.refreshing_since = None;
         }
     }

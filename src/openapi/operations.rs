@@ -171,7 +171,7 @@ fn page() -> Vec<Value> {
 fn if_match() -> Value {
     in_header(
         "if-match",
-        json!({"type": "string", "pattern": "^(\"[A-Za-z0-9-]{1,62}\"|\\*)$"}),
+        json!({"type": "string", "pattern": "^(\"[A-Za-z0-9-]{1,62}\"|\\*)?$"}),
         "The etag of the state that the change was thought up for; where it is not the newest, nothing changes (412).",
     )
 }

@@ -23,9 +23,9 @@ pub struct ExplainRequest {
     #[serde(default)]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Map<String, Value>>"))]
     pub metadata: Option<Value>,
-    /// The conversation.
+    /// The conversation, as the dialect has it.
     #[serde(default)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Vec<Value>>"))]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Value"))]
     pub messages: Option<Value>,
     /// Headers of the call, by name.
     #[serde(default)]

@@ -243,14 +243,3 @@ fn invented_names_do_not_fill_the_memory() {
         (0..5 * MOST_ENTRIES).filter(|number| shelf.known(&format!("invented-{number}")).is_some()).count();
     assert!((MOST_ENTRIES / 2..MOST_ENTRIES).contains(&held), "{held}");
 }
-
-#[test]
-fn what_was_changed_is_looked_at_again_and_says_its_true_age() {
-    let mut shelf = Shelf::default();
-    shelf.settle("a", 5_000_000, edit("ok 1"));
-    shelf.expire("a");
-    assert_eq!(shelf.age("a", 5_000_300), Some(300));
-    assert!(hit(&mut shelf, 5_000_300).1, "the next call has it read again");
-    shelf.settle("a", 5_000_400, edit("ok 2"));
-    assert!(!hit(&mut shelf, 5_000_401).1, "once");
-}

@@ -58,7 +58,8 @@ impl Keys {
 }
 
 fn path_id(key: &str) -> String {
-    format!("key-{}", &KeyDigest::of(key).hex()[..12])
+    let hex = KeyDigest::of(key).hex();
+    format!("key-{}", hex.split_at(12).0)
 }
 
 #[test]

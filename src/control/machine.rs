@@ -502,8 +502,7 @@ fn after(store: &dyn Store, subject: &Subject) -> Result<Shown, Error> {
 fn delivered(store: &dyn Store, subject: &Subject, made: Shown) -> Result<Shown, Error> {
     Ok(match made {
         Shown::Document(mut document) => {
-            document.standing =
-                Standing { created: document.standing.created, ..store.standing(subject)? };
+            document.standing = Standing { created: document.standing.created, ..store.standing(subject)? };
             Shown::Document(document)
         }
         other => other,

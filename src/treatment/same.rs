@@ -222,7 +222,8 @@ impl<'b> Editor<'b> {
         if text.starts_with('"') {
             // One turn of the user's, said in short.
             let turn = format!(r#"{{"role":"user","content":{text}}}"#);
-            let all: Vec<&str> = [first, next, turn.as_str()].into_iter().filter(|turns| !turns.is_empty()).collect();
+            let all: Vec<&str> =
+                [first, next, turn.as_str()].into_iter().filter(|turns| !turns.is_empty()).collect();
             self.replace(place, format!("[{}]", all.join(",")));
             return;
         }

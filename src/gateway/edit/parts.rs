@@ -163,8 +163,7 @@ pub(super) fn summary(before: &Parts, after: &Parts) -> String {
         let (was, is) = (before.by_id(list), after.by_id(list));
         let added = new.iter().filter(|id| !was.contains_key(**id));
         let removed = old.iter().filter(|id| !is.contains_key(**id));
-        let changed =
-            new.iter().filter(|id| was.get(**id).is_some_and(|item| Some(item) != is.get(**id)));
+        let changed = new.iter().filter(|id| was.get(**id).is_some_and(|item| Some(item) != is.get(**id)));
         let changes = [("added", ids(added)), ("changed", ids(changed)), ("removed", ids(removed))];
         for (verb, ids) in changes.into_iter().filter(|(_, ids)| !ids.is_empty()) {
             said.push(format!("{} {ids} {verb}", list.noun()));

@@ -57,6 +57,19 @@ fn shown(document: &Value) -> Value {
 }
 
 #[test]
+fn thousands_of_downstreams_are_compared_in_one_go() {
+    // Where each is looked for among all others this takes minutes, and control has seconds.
+    let many: Vec<Value> = (0..8_000)
+        .map(|n| json!({"id": format!("d{n}"), "base_url": "https://a.example/v1", "api_key": "sk-literal"}))
+        .collect();
+    let current = json_of(&json!({"downstreams": many}));
+    let body = json_of(&json!({"downstreams": shown(&json!({"downstreams": many}))["downstreams"]}));
+    let edited = edited(Some(&current), &Edit::Put(sent(&body)), GATEWAY_SCOPE).expect("it is sound");
+    assert_eq!(edited.summary, "written anew");
+    assert!(!String::from_utf8_lossy(&edited.bytes).contains("***"), "every key is kept");
+}
+
+#[test]
 fn what_is_shown_and_sent_back_changes_nothing() {
     let stored = stored();
     let shown = shown(&stored);

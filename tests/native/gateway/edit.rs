@@ -203,6 +203,70 @@ fn only_admin_key_sends_a_secret_to_another_host() {
     );
 }
 
+/// The stored gateway with a rule that adds headers to the calls of some downstreams.
+fn with_headers(headers: &Value, downstreams: &Value) -> Value {
+    let mut document = stored();
+    document["rules"][0] = json!({
+        "id": "r1", "pattern_path": "*", "match_downstreams": downstreams,
+        "pipeline_config": [{"plugin_id": "custom_header", "config": {"headers": headers}}],
+    });
+    document
+}
+
+#[test]
+fn only_admin_key_tells_a_gateway_whom_to_forward_to() {
+    let refused = |current: &Value, document: &Value| {
+        let error = put(current, document, GATEWAY_SCOPE).expect_err(&document.to_string());
+        assert_eq!(error.kind, ErrorKind::MissingScope, "{error:?}");
+        assert!(error.message.contains("only ADMIN_KEY may add or change"), "{}", error.message);
+        put(current, document, ADMIN).unwrap();
+        let earlier = json_of(document);
+        let back = edit(current, &Edit::RollBack(1, &earlier), GATEWAY_SCOPE);
+        assert_eq!(back.unwrap_err().kind, ErrorKind::MissingScope);
+    };
+    let stored = stored();
+    for name in [
+        "Helicone-Target-Url",
+        "x-portkey-custom-host",
+        "x-portkey-config",
+        "x-upstream",
+        "x-forwarded-host",
+        "x-my-proxy",
+        "helicone-openai-api-base",
+        "x-base_url",
+        "x-uri",
+        "origin",
+    ] {
+        for downstreams in [json!(["mine"]), json!(["other"]), json!(["openai"]), json!([])] {
+            refused(&stored, &with_headers(&json!({name: "https://evil.example"}), &downstreams));
+        }
+    }
+    put(
+        &stored,
+        &with_headers(&json!({"x-team": "a", "http-referer": "https://a.example"}), &json!([])),
+        GATEWAY_SCOPE,
+    )
+    .unwrap();
+    // One that is stored stays, with whatever else changes, also where its author writes another key there.
+    let target = json!({"x-target-url": "https://good.example"});
+    let current = with_headers(&target, &json!(["mine"]));
+    let mut changed = current.clone();
+    changed["rules"][0]["name"] = json!("Renamed");
+    changed["downstreams"][0]["apiKey"] = json!("sk-new");
+    put(&current, &changed, GATEWAY_SCOPE).unwrap();
+    // But not for another value, another credential, or one that comes along later.
+    refused(&current, &with_headers(&json!({"x-target-url": "https://evil.example"}), &json!(["mine"])));
+    refused(&current, &with_headers(&target, &json!(["mine", "other"])));
+    let mut keyless = current.clone();
+    keyless["downstreams"][0]["apiKey"] = Value::Null;
+    put(&stored, &keyless, GATEWAY_SCOPE).unwrap();
+    refused(&keyless, &current);
+    let mut off = current.clone();
+    off["rules"][0]["is_enabled"] = json!(false);
+    put(&stored, &off, GATEWAY_SCOPE).unwrap();
+    refused(&off, &current);
+}
+
 #[test]
 fn items_are_added_put_and_deleted_one_by_one_or_as_a_list() {
     let stored = stored();

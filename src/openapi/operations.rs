@@ -397,11 +397,11 @@ fn of_gateway(operation: Operation, schemas: &mut Schemas) -> Details {
             adding(change(GATEWAY, body, rules(schemas)))
         }
         Operation::PutDownstream => {
-            let body = documented(schemas.object(&gateway::DOWNSTREAM), examples::downstream());
+            let body = documented(schemas.identified(&gateway::DOWNSTREAM), examples::downstream());
             change(GATEWAY, body, downstream(schemas))
         }
         Operation::PutRule => {
-            let body = documented(schemas.object(&gateway::RULE), examples::rule());
+            let body = documented(schemas.identified(&gateway::RULE), examples::rule());
             change(GATEWAY, body, rule(schemas))
         }
         _ => change(GATEWAY, None, gone()),

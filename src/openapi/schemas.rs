@@ -73,6 +73,15 @@ impl Schemas {
         reference(object.name)
     }
 
+    /// The same of an object whose id its path names, so that its body need not.
+    pub(super) fn identified(&mut self, object: &'static Object) -> Value {
+        let mut schema = self.of_fields(object.meaning, object.fields);
+        if let Some(Value::Array(required)) = schema.get_mut("required") {
+            required.retain(|name| name != "id");
+        }
+        self.named(&format!("{}Item", object.name), schema)
+    }
+
     /// The schema of an object with these fields. What is not known is allowed: documents of other systems have fields of their
     /// own, and dialects have hundreds.
     pub(super) fn of_fields(&mut self, meaning: &str, fields: &'static [Field]) -> Value {

@@ -210,21 +210,20 @@ impl<'b> Editor<'b> {
 
     /// Puts `first` at the beginning of the list of turns, and `next` behind those at its beginning that have one of `roles`.
     fn put_among_turns(&mut self, first: &str, next: &str, roles: &[&str]) {
+        let all: Vec<&str> = [first, next].into_iter().filter(|turns| !turns.is_empty()).collect();
+        if all.is_empty() {
+            return;
+        }
         let name = self.places.turns;
         let Some(place) = self.place_of(name) else {
-            let all: Vec<&str> = [first, next].into_iter().filter(|turns| !turns.is_empty()).collect();
-            if !all.is_empty() {
-                self.edits.added.push(format!("{}:[{}]", Value::from(name), all.join(",")));
-            }
+            self.edits.added.push(format!("{}:[{}]", Value::from(name), all.join(",")));
             return;
         };
         let text = self.text(&place);
         if text.starts_with('"') {
             // One turn of the user's, said in short.
             let turn = format!(r#"{{"role":"user","content":{text}}}"#);
-            let all: Vec<&str> =
-                [first, next, turn.as_str()].into_iter().filter(|turns| !turns.is_empty()).collect();
-            self.replace(place, format!("[{}]", all.join(",")));
+            self.replace(place, format!("[{},{turn}]", all.join(",")));
             return;
         }
         // What else there may be is the provider's to refuse.

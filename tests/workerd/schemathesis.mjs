@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ADMIN_KEY, startWorker } from './harness.mjs';
-import { DONE, completion, delta, finishChunk, gatewayTo, json, sse, startUpstream } from './upstream.mjs';
+import { DONE, completion, delta, event, finishChunk, gatewayTo, json, sse, startUpstream } from './upstream.mjs';
 
 /** Several times what it takes. */
 const TIMEOUT_MS = 5 * 60_000;
@@ -16,7 +16,7 @@ const PARTS = [['--include-tag', 'Calls'], ['--exclude-tag', 'Calls']];
 const [program, ...more] = process.argv.slice(2);
 const here = dirname(fileURLToPath(import.meta.url));
 const upstream = await startUpstream();
-upstream.default = ({ json: { stream } }) => (stream ? sse([delta('hello'), finishChunk(), DONE]) : json(completion('hello')));
+upstream.default = ({ json: { stream } }) => (stream ? sse([event(delta('hello')), event(finishChunk()), DONE]) : json(completion('hello')));
 
 /** A downstream that answers at once, and the demo's models where it was taken away; of those `swift` errs now and then. */
 const DEMO = {

@@ -191,3 +191,13 @@ fn a_router_that_is_not_there_is_a_warning_where_the_routers_are_known() {
     assert_eq!(made["warnings"].as_array().unwrap().len(), 1);
     assert_eq!(made["warnings"][0]["path"], "routers[1]");
 }
+
+#[test]
+fn a_list_is_no_object() {
+    let mut keys = Keys::default();
+    keys.make("App");
+    for sent in [json!([]), json!([null]), json!(["k", "Name", ["read"]])] {
+        assert_eq!(keys.code("PATCH", "/keys/app", sent.clone()), "invalid_request", "{sent}");
+        assert_eq!(keys.code("POST", KEYS, sent.clone()), "invalid_request", "{sent}");
+    }
+}

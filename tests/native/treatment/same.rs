@@ -521,3 +521,30 @@ fn a_count_of_tokens_counts_the_prompts_and_has_no_parameters() {
     assert_eq!(out, r#"{"model":"m","messages":[],"system":[{"type":"text","text":"S"}]}"#);
     assert_eq!(note, None);
 }
+
+#[test]
+fn a_conversation_that_is_a_text_becomes_a_turn_beside_prompts_alone() {
+    let cold = parameters(&json!({"temperature": 0}));
+    check(
+        OpenAi,
+        "m",
+        &cold,
+        r#"{"model":"r","messages":"hi"}"#,
+        r#"{"model":"m","messages":"hi","temperature":0}"#,
+    );
+    for (template, expected) in [
+        (
+            ("system", "S"),
+            r#"{"model":"m","messages":[{"role":"system","content":"S"},{"role":"user","content":"hi"}]}"#,
+        ),
+        (
+            ("user", "U"),
+            r#"{"model":"m","messages":[{"role":"user","content":"U"},{"role":"user","content":"hi"}]}"#,
+        ),
+    ] {
+        check(OpenAi, "m", &prompts(&[template]), r#"{"model":"r","messages":"hi"}"#, expected);
+    }
+    let both = prompts(&[("system", "S"), ("user", "U")]);
+    let expected = r#"{"model":"m","messages":[{"role":"system","content":"S"},{"role":"user","content":"U"},{"role":"user","content":"hi"}]}"#;
+    check(OpenAi, "m", &both, r#"{"model":"r","messages":"hi"}"#, expected);
+}

@@ -478,10 +478,19 @@ pub(super) fn standing_document(store: &dyn Store, subject: &Subject) -> Result<
 
 /// The newest revision below a number that validates; a deletion ends the search.
 fn earlier_valid(store: &dyn Store, subject: &Subject, before: u64) -> Result<Option<Revision>, Error> {
+    Ok(earlier_good(store, subject, before)?.filter(|revision| revision.bytes.is_some()))
+}
+
+/// The newest revision below a number that validates or is a deletion: what the last good copy is to be, where the newest of
+/// all does not validate.
+pub(super) fn earlier_good(
+    store: &dyn Store,
+    subject: &Subject,
+    before: u64,
+) -> Result<Option<Revision>, Error> {
     for entry in store.history(subject, before, MOST_INVALID)? {
         let Some(revision) = store.revision(subject, entry.number)? else { continue };
-        let Some(bytes) = &revision.bytes else { return Ok(None) };
-        if subject.check(bytes).is_ok() {
+        if revision.bytes.as_ref().is_none_or(|bytes| subject.check(bytes).is_ok()) {
             return Ok(Some(revision));
         }
     }

@@ -88,10 +88,13 @@ impl Endpoint {
     /// on a known path with another method, `InvalidRequest` on a model that is not UTF-8. Their dialect is that of
     /// [`Endpoint::dialect_of`].
     pub fn parse(method: &str, path: &str, query: &str) -> Result<Endpoint, Error> {
-        if let Some(asked) = api::parse(method, path)? {
-            return Ok(Endpoint::Control(asked));
-        }
-        let (endpoint, methods) = at(path, query)?.ok_or_else(|| hint::not_found(path))?;
+        // Calls first: they are most of what is asked, and the table of operations is long.
+        let Some((endpoint, methods)) = at(path, query)? else {
+            return match api::parse(method, path)? {
+                Some(asked) => Ok(Endpoint::Control(asked)),
+                None => Err(hint::not_found(path)),
+            };
+        };
         if methods.contains(&method) {
             return Ok(endpoint);
         }

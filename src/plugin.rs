@@ -26,6 +26,7 @@ mod usage;
 
 use crate::dialect::Dialect;
 
+pub(crate) use headers::may_lead_away;
 pub(crate) use parts::{Hidden, Parts};
 pub use rewriter::Rewriter;
 pub(crate) use rewriter::Verdict;

@@ -129,7 +129,10 @@ struct Entry<T> {
     state: State<T>,
     /// The digest of the bytes that were read last: the same bytes are not parsed again.
     digest: Option<[u8; 32]>,
+    /// 0 where what KV holds could not be told.
     checked_at: u64,
+    /// It was changed since, so it is looked at again whenever that was.
+    is_expired: bool,
     refreshing_since: Option<u64>,
     used_at: u64,
     /// What nobody has been told yet.
@@ -155,10 +158,10 @@ impl<T: Document> Shelf<T> {
         let Some(entry) = self.entries.get_mut(name) else { return Look::Miss };
         entry.used_at = now;
         let age = now.saturating_sub(entry.checked_at);
-        let stale = age >= ttl;
+        let stale = entry.is_expired || age >= ttl;
         // A call waits for no refresh of what it has; an absence and a fault are nothing to have.
         let has_something = matches!(entry.state, State::Present(_));
-        if stale && (!has_something || T::MOST_STALE.is_some_and(|most| age >= most)) {
+        if stale && (!has_something || T::MOST_STALE.is_some_and(|most| entry.is_expired || age >= most)) {
             return Look::Miss;
         }
         let idle =
@@ -177,13 +180,14 @@ impl<T: Document> Shelf<T> {
 
     /// How long ago, in milliseconds, what is known under `name` was checked against KV; `None` where nothing is.
     pub fn age(&self, name: &str, now: u64) -> Option<u64> {
-        self.entries.get(name).map(|entry| now.saturating_sub(entry.checked_at))
+        let entry = self.entries.get(name).filter(|entry| entry.checked_at > 0)?;
+        Some(now.saturating_sub(entry.checked_at))
     }
 
     /// Has the next call look at KV again: what is known under `name` has just been changed.
     pub fn expire(&mut self, name: &str) {
         if let Some(entry) = self.entries.get_mut(name) {
-            entry.checked_at = 0;
+            entry.is_expired = true;
             entry.refreshing_since = None;
         }
     }
@@ -191,7 +195,7 @@ impl<T: Document> Shelf<T> {
     /// The same for all names.
     pub fn expire_all(&mut self) {
         for entry in self.entries.values_mut() {
-            entry.checked_at = 0;
+            entry.is_expired = true;
             entry.refreshing_since = None;
         }
     }
@@ -296,13 +300,16 @@ impl<T: Document> Shelf<T> {
             self.evict();
         }
         let used_at = self.entries.get(name).map_or(now, |entry| entry.used_at);
-        let entry = Entry { state, digest, checked_at: now, refreshing_since: None, used_at, unlogged: None };
+        let (checked_at, refreshing_since, unlogged) = (now, None, None);
+        let entry =
+            Entry { state, digest, checked_at, is_expired: false, refreshing_since, used_at, unlogged };
         self.entries.insert(name.to_owned(), entry);
     }
 
     fn checked(&mut self, name: &str, now: u64) {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.checked_at = now;
+            entry.is_expired = false;
             entry.refreshing_since = None;
         }
     }

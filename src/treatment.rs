@@ -32,8 +32,8 @@ use crate::provider::Habits;
 pub struct Treatment {
     /// `text_generation_config`.
     pub parameters: Parameters,
-    /// `message_templates`, in order.
-    pub prompts: Vec<Prompt>,
+    /// `message_templates`, in order. Thousands of variants may have those of `defaults`, which are held once.
+    pub prompts: Rc<[Prompt]>,
 }
 
 impl Treatment {
@@ -57,6 +57,15 @@ impl Treatment {
         }
         let prompts = prompts::filled(&self.prompts, variables)?;
         Ok(Some(Applied { treatment: Rc::clone(self), prompts }))
+    }
+
+    /// How many bytes its prompts have, less their variables.
+    pub(crate) fn prompt_bytes(&self) -> usize {
+        let texts = self.prompts.iter().flat_map(|prompt| &prompt.texts);
+        let said = texts.flat_map(|text| &text.pieces).map(|piece| match piece {
+            Piece::Literal(said) | Piece::Variable(said) => said.len(),
+        });
+        said.sum()
     }
 
     /// What none of a provider's dialects can carry to a model, for a warning when a document is read.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::Subject;
 use super::kv::metadata;
-use super::machine::{Desk, Heard, Next, Step};
+use super::machine::{Desk, Heard, Next, Step, earlier_good};
 use super::sight::{Sight, VERIFY_MS, adopt, seen};
 use super::store::{Outbox, Revision, Standing, Task};
 use crate::error::Error;
@@ -45,8 +45,13 @@ enum Stage {
     Look,
     /// Waits for the document of this revision to be written.
     Document(u64),
-    /// Waits for the last good copy of this revision to be written.
-    Good(u64),
+    /// Waits for the last good copy to be written.
+    Good {
+        /// What was the head then.
+        head: u64,
+        /// Whether nothing is to be looked at afterwards.
+        is_last: bool,
+    },
 }
 
 /// How a delivery ended.
@@ -84,29 +89,34 @@ impl Delivery {
                 match (sight, desk.store.standing(&self.subject)?.outbox) {
                     (Sight::Unknown, _) => self.failed(desk),
                     (Sight::Older, Some(_)) => self.document(desk),
-                    (Sight::Head | Sight::Removed, Some(Outbox { task: Task::Write, .. })) => self.good(desk),
+                    // A hand edit that leaves something to be written does not validate.
+                    (
+                        Sight::Head | Sight::Removed | Sight::Edited(..),
+                        Some(Outbox { task: Task::Write, .. }),
+                    ) => self.good(desk, false),
+                    // An isolate may have written its copy of a hand edit after ours; nobody looks at what lies there.
                     (Sight::Head, Some(Outbox { task: Task::Verify, due, .. })) if due <= desk.now => {
-                        self.settled(desk, None)
+                        self.good(desk, true)
                     }
                     (_, _) => self.done(desk, Delivered::Written),
                 }
             }
             (Stage::Document(number), Heard::Wrote(true)) => {
                 if self.is_newest(desk, *number)? {
-                    self.good(desk)
+                    self.good(desk, false)
                 } else {
                     self.again(desk)
                 }
             }
-            (Stage::Good(number), Heard::Wrote(true)) => {
-                if !self.is_newest(desk, *number)? {
+            (Stage::Good { head, is_last }, Heard::Wrote(true)) => {
+                if !self.is_newest(desk, *head)? {
                     return self.again(desk);
                 }
                 let task = Task::Verify;
                 let outbox = Outbox { task, attempts: 0, due: desk.now.saturating_add(VERIFY_MS) };
-                self.settled(desk, Some(outbox))
+                self.settled(desk, Some(outbox).filter(|_| !is_last))
             }
-            (Stage::Look | Stage::Document(_) | Stage::Good(_), _) => self.failed(desk),
+            (Stage::Look | Stage::Document(_) | Stage::Good { .. }, _) => self.failed(desk),
         }
     }
 
@@ -147,25 +157,31 @@ impl Delivery {
             return self.done(desk, Delivered::Written);
         };
         // A hand edit that does not validate, and that a late write of ours has fallen on. What lies there serves calls; to put
-        // the fault back would help nobody.
+        // the fault back would help nobody. The last good copy has still to come.
         if head.bytes.as_ref().is_some_and(|bytes| self.subject.check(bytes).is_err()) {
-            return self.settled(desk, None);
+            let outbox = desk.store.standing(&self.subject)?.outbox;
+            let is_last = outbox.is_none_or(|outbox| outbox.task == Task::Verify);
+            return self.good(desk, is_last);
         }
         self.stage = Stage::Document(head.entry.number);
         let step = put(self.subject.to_string(), head);
         self.step(desk, step)
     }
 
-    /// Writes or deletes the last good copy. What does not validate becomes none.
-    fn good(&mut self, desk: &mut Desk<'_>) -> Result<Next<Delivered>, Error> {
+    /// Writes or deletes the last good copy. What does not validate becomes none: the newest revision that does is it, under its
+    /// own number.
+    fn good(&mut self, desk: &mut Desk<'_>, is_last: bool) -> Result<Next<Delivered>, Error> {
         let Some(head) = desk.store.newest(&self.subject)? else {
             return self.done(desk, Delivered::Written);
         };
         let number = head.entry.number;
-        self.stage = Stage::Good(number);
+        self.stage = Stage::Good { head: number, is_last };
+        let Some(key) = self.subject.good_key() else { return self.go_on(desk, Heard::Wrote(true)) };
         let is_good = head.bytes.as_ref().is_none_or(|bytes| self.subject.check(bytes).is_ok());
-        match self.subject.good_key().filter(|_| is_good) {
-            Some(key) => self.step(desk, put(key, head)),
+        let good = if is_good { Some(head) } else { earlier_good(desk.store, &self.subject, number)? };
+        match good {
+            Some(good) => self.step(desk, put(key, good)),
+            // Nothing that control knows has ever validated.
             None => self.go_on(desk, Heard::Wrote(true)),
         }
     }

@@ -102,8 +102,8 @@ enum State {
     Keys(Box<Request>, Survey),
     /// Looks for keys that a router to be deleted is named by.
     Users(Box<Request>, Change, Survey),
-    /// Brings a change to KV.
-    Delivering(Box<Request>, Subject, Delivery),
+    /// Brings a change to KV. What it made is what is answered, whatever others make of the document meanwhile.
+    Delivering(Box<Request>, Subject, Box<Shown>, Delivery),
     /// Brings to KV what is due.
     Sweeping(Vec<Subject>, Option<Delivery>),
     Over,
@@ -155,9 +155,9 @@ impl Task {
                 }
             }
             State::Keys(request, survey) => self.surveyed(desk, request, survey, heard),
-            State::Delivering(request, subject, mut delivery) => match delivery.go_on(desk, heard)? {
-                Next::Do(step) => self.wait(State::Delivering(request, subject, delivery), step),
-                Next::Done(_) => answer(desk.now, &request, &after(desk.store, &subject)?),
+            State::Delivering(request, subject, made, mut delivery) => match delivery.go_on(desk, heard)? {
+                Next::Do(step) => self.wait(State::Delivering(request, subject, made, delivery), step),
+                Next::Done(_) => answer(desk.now, &request, &delivered(desk.store, &subject, *made)?),
             },
             State::Sweeping(due, delivery) => self.swept(desk, due, delivery, heard),
             State::Over => Err(out_of_step()),
@@ -263,10 +263,11 @@ impl Task {
                 if !changed(desk, &request, &change)? {
                     return answer(desk.now, &request, &after(desk.store, &subject)?);
                 }
+                let made = Box::new(after(desk.store, &subject)?);
                 let mut delivery = Delivery::of(subject.clone(), sight != Sight::Unknown);
                 match delivery.go_on(desk, Heard::Begun)? {
-                    Next::Do(step) => self.wait(State::Delivering(request, subject, delivery), step),
-                    Next::Done(_) => answer(desk.now, &request, &after(desk.store, &subject)?),
+                    Next::Do(step) => self.wait(State::Delivering(request, subject, made, delivery), step),
+                    Next::Done(_) => answer(desk.now, &request, &delivered(desk.store, &subject, *made)?),
                 }
             }
             Work::List(_) | Work::LookUpKey => Err(out_of_step()),
@@ -477,10 +478,19 @@ pub(super) fn standing_document(store: &dyn Store, subject: &Subject) -> Result<
 
 /// The newest revision below a number that validates; a deletion ends the search.
 fn earlier_valid(store: &dyn Store, subject: &Subject, before: u64) -> Result<Option<Revision>, Error> {
+    Ok(earlier_good(store, subject, before)?.filter(|revision| revision.bytes.is_some()))
+}
+
+/// The newest revision below a number that validates or is a deletion: what the last good copy is to be, where the newest of
+/// all does not validate.
+pub(super) fn earlier_good(
+    store: &dyn Store,
+    subject: &Subject,
+    before: u64,
+) -> Result<Option<Revision>, Error> {
     for entry in store.history(subject, before, MOST_INVALID)? {
         let Some(revision) = store.revision(subject, entry.number)? else { continue };
-        let Some(bytes) = &revision.bytes else { return Ok(None) };
-        if subject.check(bytes).is_ok() {
+        if revision.bytes.as_ref().is_none_or(|bytes| subject.check(bytes).is_ok()) {
             return Ok(Some(revision));
         }
     }
@@ -494,6 +504,18 @@ fn after(store: &dyn Store, subject: &Subject) -> Result<Shown, Error> {
     }
     let newest = store.newest(subject)?;
     Ok(newest.map_or_else(|| Shown::Absent(subject.clone()), |newest| Shown::Deleted(newest.entry)))
+}
+
+/// What a change has made, with what is known by now of whether KV has it. An etag of somebody else's later change would let
+/// the caller write over what they have not seen.
+fn delivered(store: &dyn Store, subject: &Subject, made: Shown) -> Result<Shown, Error> {
+    Ok(match made {
+        Shown::Document(mut document) => {
+            document.standing = Standing { created: document.standing.created, ..store.standing(subject)? };
+            Shown::Document(document)
+        }
+        other => other,
+    })
 }
 
 fn answer(now: u64, request: &Request, shown: &Shown) -> Result<Step, Error> {

@@ -96,8 +96,8 @@ pub(super) fn is_behind(standing: &Standing) -> bool {
 
 /// Takes over what was changed by hand, as the next revision.
 ///
-/// Nothing is written to KV for it: the value is there, and a write could only fall on a newer hand edit. What was still to be
-/// written is given up; it stays in the history.
+/// Its key is not written: the value is there, and a write could only fall on a newer hand edit. What was still to be written
+/// there is given up; it stays in the history, and is written as the last good copy where the hand edit does not validate.
 ///
 /// # Errors
 /// The store's.
@@ -125,8 +125,13 @@ pub(super) fn adopt(store: &mut dyn Store, subject: &Subject, sight: &Sight, now
         summary: summary.to_owned(),
         origin: Origin::Kv,
     };
+    // What does not validate is not served: what was to be written before it is, as the last good copy, which KV must still get.
+    let is_invalid = bytes.as_ref().is_some_and(|bytes| subject.check(bytes).is_err());
     // A write of ours that is under way may still fall on it; and a deletion leaves the last good copy to be deleted.
     let outbox = match (&bytes, before.outbox) {
+        (Some(_), Some(Outbox { task: Task::Write, .. })) if is_invalid => {
+            Some(Outbox { task: Task::Write, attempts: 0, due: now })
+        }
         (None, _) => Some(Outbox { task: Task::Write, attempts: 0, due: now }),
         (Some(_), Some(_)) => {
             Some(Outbox { task: Task::Verify, attempts: 0, due: now.saturating_add(VERIFY_MS) })

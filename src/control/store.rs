@@ -108,9 +108,10 @@ pub struct Outbox {
 /// What is to be done in KV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// KV has not acknowledged the head.
+    /// KV has not acknowledged the head, or the last good copy where the head does not validate.
     Write,
-    /// KV has acknowledged it; look once more, after the time in which an older write could still land.
+    /// KV has acknowledged it; look once more, and write the last good copy once more, after the time in which an older write
+    /// could still land.
     Verify,
 }
 

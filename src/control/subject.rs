@@ -71,6 +71,17 @@ impl Subject {
         }
     }
 
+    /// A key in KV as the log has it: the hash of a client key is not for logs, and its beginning is enough to find the record.
+    pub fn logged(key: &str) -> String {
+        const SHOWN_DIGITS: usize = 12;
+        match key.strip_prefix(Kind::Keys.prefix()) {
+            Some(digest) => {
+                format!("{}{}…", Kind::Keys.prefix(), digest.get(..SHOWN_DIGITS).unwrap_or_default())
+            }
+            None => key.to_owned(),
+        }
+    }
+
     /// How a person calls it, at the start of a sentence's object: "the router 'x'".
     pub fn title(&self) -> String {
         match self {

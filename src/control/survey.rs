@@ -15,6 +15,8 @@ use crate::error::Error;
 const MOST_LISTINGS: u32 = 10;
 /// Keys that are read for one page: a Worker of the free plan may ask 50 times in all.
 const MOST_READINGS: u32 = 30;
+/// Bytes of documents after which a page ends: a Durable Object has 128 MB, and an answer is in it several times over.
+const MOST_BYTES: usize = 4 << 20;
 
 /// A survey under way.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(super) struct Survey {
     /// The last that was looked at.
     last: String,
     found: Vec<Document>,
+    /// Of what was found.
+    bytes: usize,
 }
 
 impl Survey {
@@ -49,6 +53,7 @@ impl Survey {
             reading: None,
             readings: 0,
             found: Vec::new(),
+            bytes: 0,
         }
     }
 
@@ -91,7 +96,8 @@ impl Survey {
             Heard::Begun | Heard::Wrote(_) => return Ok(self.list(None)),
         }
         while let Some(subject) = self.waiting.as_mut().and_then(Vec::pop) {
-            if self.found.len() >= self.page.size as usize {
+            let is_too_large = !self.is_of_unseen && self.bytes >= MOST_BYTES;
+            if is_too_large || self.found.len() >= self.page.size as usize {
                 return Ok(Next::Done(self.listing(true)));
             }
             let key = subject.to_string();
@@ -142,7 +148,10 @@ impl Survey {
 
     fn take(&mut self, desk: &Desk<'_>, subject: Subject) -> Result<(), Error> {
         self.last = subject.to_string();
-        self.found.extend(standing_document(desk.store, &subject)?);
+        let document = standing_document(desk.store, &subject)?;
+        let valid = document.as_ref().and_then(|document| document.valid.as_ref()?.bytes.as_ref());
+        self.bytes = self.bytes.saturating_add(valid.map_or(0, Vec::len));
+        self.found.extend(document);
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use super::invocation::{error_headers, now, resolved};
 use crate::control::kv::{Listed, Reading, revision_of};
 use crate::control::machine::{Desk, Heard, Running, Step, Task};
 use crate::control::store::Store;
-use crate::control::{MAX_BODY_BYTES, Reply, request};
+use crate::control::{MAX_BODY_BYTES, Reply, Subject, request};
 use crate::dialect::Dialect;
 use crate::error::Error;
 use sqlite::Sqlite;
@@ -118,7 +118,7 @@ impl Control {
     async fn read(&self, key: &str) -> Reading {
         let limit = u32::try_from(MAX_BODY_BYTES).unwrap_or(u32::MAX);
         let Ok(found) = resolved(glue::read_key(&self.env, key, limit)).await else {
-            console_warn!("'{key}' could not be read from KV");
+            console_warn!("'{}' could not be read from KV", Subject::logged(key));
             return Reading::Unavailable;
         };
         let (bytes, metadata) = glue::pair(found);
@@ -148,7 +148,7 @@ async fn written(key: &str, promise: Result<worker::js_sys::Promise, JsValue>) -
         Err(error) => Err(error),
     };
     if written.is_err() {
-        console_warn!("KV did not take '{key}'; it is tried again");
+        console_warn!("KV did not take '{}'; it is tried again", Subject::logged(key));
     }
     written.is_ok()
 }

@@ -171,7 +171,9 @@ fn prepared(invocation: &Invocation, accepted: &Accepted, name: &str) -> Result<
     let asked =
         Asked { path: &invocation.path, dialect: caller, model: claim.map_or(name, |claim| &claim.asked) };
     let pipeline = gateway.pipeline(&asked, &target);
-    let dialect = pipeline.dialect(caller, target.downstream);
+    // A count is not translated, and needs not be where the downstream speaks the caller's dialect, whatever a step prefers.
+    let is_own = outline.operation() == Operation::CountTokens && target.downstream.speaks(caller);
+    let dialect = if is_own { caller } else { pipeline.dialect(caller, target.downstream) };
     let forwarded: Vec<(&str, &str)> =
         invocation.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let sending = Sending {

@@ -121,15 +121,16 @@ impl Pipeline<'_> {
         wanted.unwrap_or_else(|| downstream.dialect_for(caller))
     }
 
-    /// Headers that are added, names in lower case; of two of a name the later holds.
+    /// Headers that are added, names in lower case; of two of a name the first holds, which is that of the most specific rule.
     pub fn headers(&self) -> Vec<(String, String)> {
         let mut headers: Vec<(String, String)> = Vec::new();
         for (name, value) in self.0.iter().flat_map(|step| match step {
             Step::Headers(headers) => headers.as_slice(),
             _ => &[],
         }) {
-            headers.retain(|(other, _)| other != name);
-            headers.push((name.clone(), value.clone()));
+            if headers.iter().all(|(other, _)| other != name) {
+                headers.push((name.clone(), value.clone()));
+            }
         }
         headers
     }

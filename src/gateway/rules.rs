@@ -392,6 +392,10 @@ fn warn(reader: &mut Reader, one: &Placed, picking: &BTreeMap<&str, Vec<&Rule>>,
             format!("comes after rule `{}`, which picks the downstream of the same calls", first.id);
         reader.warn(path, message);
     }
+    // Most rules have none, and there may be thousands of downstreams.
+    if translators.is_empty() {
+        return;
+    }
     let callers: Vec<Dialect> = match rule.path.dialect() {
         Some(dialect) => vec![dialect],
         None if rule.formats.is_empty() => Dialect::ALL.to_vec(),

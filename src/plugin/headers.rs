@@ -98,6 +98,17 @@ fn fault_of(name: &str, value: &str) -> Option<&'static str> {
     (!holds).then_some("must be at most 4096 printable ASCII characters, without spaces at its ends")
 }
 
+/// Whether a header (its name in lower case) may tell a gateway that forwards calls whom it is to forward them to. The credential
+/// of a call goes along (law 8).
+pub(crate) fn may_lead_away(name: &str) -> bool {
+    const WITHIN: &[&str] = &["target", "upstream", "forward", "proxy", "config"];
+    let last = name.rsplit(['-', '_', '.']).next().unwrap_or(name);
+    WITHIN.iter().any(|word| name.contains(word))
+        || matches!(last, "host" | "origin" | "base")
+        || last.ends_with("url")
+        || last.ends_with("uri")
+}
+
 fn may_be_a_credential(name: &str) -> bool {
     let is_one = |word: &str| matches!(word, "key" | "token" | "secret" | "auth" | "password");
     name != "idempotency-key" && name.split(['-', '_', '.']).any(is_one)

@@ -18,7 +18,7 @@ pub(super) fn beside(body: &str) -> Option<String> {
 
 fn lifted(content: &str) -> Option<String> {
     let mut images: Vec<String> = Vec::new();
-    let mut lifted = with_each(content, |block| {
+    let lifted = with_each(content, |block| {
         if string(block, "type").as_deref() != Some("tool_result") {
             return None;
         }
@@ -33,10 +33,8 @@ fn lifted(content: &str) -> Option<String> {
                 .map(|rest| if rest == "[]" { format!("[{FOLLOWS}]") } else { rest })
         })
     })?;
-    for image in images {
-        lifted = with_last(&lifted, &image)?;
-    }
-    Some(lifted)
+    // All at once: one after the other, each would have the whole message read again.
+    with_last(&lifted, &images.join(","))
 }
 
 fn is_image(part: &str) -> bool {

@@ -4,6 +4,7 @@
 //! of it. Out of scope: keeping the last good one when this fails (`shelf`). What this version cannot do and would
 //! be wrong to ignore (guardrails of a ramp) is a fault, not a silence.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::assignment::Weight;
@@ -325,6 +326,21 @@ struct Draft {
 }
 
 impl Draft {
+    /// How many bytes of prompts are hashed for its epochs: those of each variant, at each step.
+    fn prompt_bytes(&self) -> usize {
+        let mut known = BTreeMap::new();
+        let of_all: usize = self
+            .arms
+            .iter()
+            .map(|arm| {
+                let prompts = arm.treatment.prompts.as_ptr();
+                *known.entry(prompts).or_insert_with(|| arm.treatment.prompt_bytes())
+            })
+            .sum();
+        let steps = self.ramp.as_ref().map_or(0, |ramp| ramp.steps.len());
+        of_all.saturating_mul(steps.saturating_add(1))
+    }
+
     fn ramp_weights(&self) -> usize {
         self.ramp.as_ref().map_or(0, |ramp| ramp.steps.len().saturating_mul(self.arms.len()))
     }
@@ -368,6 +384,9 @@ fn draft(
     Some(Draft { path, given, derived: derived?, salt, tuning, arms, ramp })
 }
 
+/// The most bytes of prompts of all variants: each isolate hashes all of them whenever it reads the router.
+const MOST_PROMPT_BYTES: usize = 32 << 20;
+
 /// Gives every route its id, and with it its salt, epoch and references. The default route's derived id goes first.
 fn named(
     reader: &mut Reader,
@@ -378,6 +397,7 @@ fn named(
 ) -> (Vec<(Expression, Route)>, Option<Route>) {
     let drafts = default.iter().chain(routes.iter().map(|(_, draft)| draft));
     let weights: usize = drafts.clone().map(Draft::ramp_weights).sum();
+    let prompts: usize = drafts.clone().map(Draft::prompt_bytes).sum();
     let mut taken = Taken::given(reader, drafts.map(|draft| (draft.path.as_str(), draft.given.clone())));
     if weights > ramp::MOST_WEIGHTS {
         let most = ramp::MOST_WEIGHTS;
@@ -387,6 +407,14 @@ fn named(
                 "its ramps come to {weights} weights, a step having one for each variant; {most} are the most"
             ),
         );
+        return (Vec::new(), None);
+    }
+    if prompts > MOST_PROMPT_BYTES {
+        let message = format!(
+            "the prompts of its variants come to {prompts} bytes, those of `defaults` counting for each variant that has them and each \
+             step of a ramp; {MOST_PROMPT_BYTES} are the most"
+        );
+        reader.fault("", message);
         return (Vec::new(), None);
     }
     let default = default.map(|draft| finished(router, policy, draft, &mut taken));

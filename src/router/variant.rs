@@ -9,7 +9,7 @@ use crate::router::document::{ID, TEMPLATES, WEIGHT, for_people};
 use crate::router::ids::Taken;
 use crate::router::selection::{self, Selection};
 use crate::router::{PREFIXES, ids, parameters, templates};
-use crate::treatment::Treatment;
+use crate::treatment::{Prompt, Treatment};
 
 /// A variant and its share.
 pub(super) static WEIGHTED: Object = object(
@@ -130,7 +130,8 @@ fn described(reader: &mut Reader, found: Found, defaults: &Rc<Treatment>) -> Opt
 /// Parameters and prompts of a variant, or of `defaults`; each replaces the default whole.
 pub(super) fn treatment(reader: &mut Reader, fields: &mut Fields, defaults: &Rc<Treatment>) -> Rc<Treatment> {
     let parameters = fields.take("text_generation_config").map(|found| parameters::read(reader, found));
-    let prompts = fields.take("message_templates").map(|found| templates::read(reader, found));
+    let prompts: Option<Rc<[Prompt]>> =
+        fields.take("message_templates").map(|found| templates::read(reader, found).into());
     if parameters.is_none() && prompts.is_none() {
         return defaults.clone();
     }

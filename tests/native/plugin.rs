@@ -305,6 +305,23 @@ fn images_of_tool_results_move_beside_them() {
     assert_eq!(request(&Step::FixAnthropicImages, OpenAi, &body), None, "a step for Messages alone");
 }
 
+#[test]
+fn thousands_of_images_are_moved_in_one_go() {
+    // Where each has the whole message read again this takes minutes, and no isolate has them.
+    let image = r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA=="}}"#;
+    let images = vec![image; 8_000].join(",");
+    let body = format!(
+        r#"{{"messages":[{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t","content":[{images}]}}]}}]}}"#
+    );
+    let fixed = request(&Step::FixAnthropicImages, Anthropic, &body).expect("there are images");
+    assert_eq!(
+        fixed,
+        format!(
+            r#"{{"messages":[{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t","content":[{{"type":"text","text":"What the tool gave is the image below."}}]}},{images}]}}]}}"#
+        )
+    );
+}
+
 /// A conversation in which the assistant does the same three times, in each dialect, and where the reminder stands then.
 fn circles(said: [&str; 3]) -> [(Dialect, Value, &'static str); 4] {
     let call = |n: usize| json!({"id": format!("call_{n}"), "type": "function", "function": {"name": "f", "arguments": said[n]}});

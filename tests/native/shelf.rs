@@ -72,6 +72,18 @@ fn what_is_held_is_used_at_once_and_refreshed_by_one_call() {
 }
 
 #[test]
+fn what_was_changed_here_is_read_again_and_is_as_old_as_it_was() {
+    let mut shelf = Shelf::default();
+    shelf.settle("a", 1_000, edit("ok 1"));
+    shelf.expire("a");
+    assert_eq!(shelf.age("a", 3_000), Some(2_000), "an answer says how long ago KV was asked");
+    assert!(hit(&mut shelf, 3_000).1, "the next call refreshes");
+    shelf.settle("a", 3_000, edit("ok 2"));
+    assert!(!hit(&mut shelf, 3_001).1, "checked just now");
+    assert_eq!(shelf.age("a", 3_001), Some(1));
+}
+
+#[test]
 fn a_refresh_that_never_reports_does_not_stop_others_for_ever() {
     let mut shelf = Shelf::default();
     shelf.settle("a", 0, edit("ok 1"));

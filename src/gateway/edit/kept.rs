@@ -14,10 +14,11 @@ const FIELD: &str = "api_key";
 /// Puts stored keys in place of what stands for them; a fault where one may not be.
 pub(super) fn restore(before: &Parts, after: &mut Json, faults: &mut Vec<Fault>) {
     let Json::Object(members) = after else { return };
+    let known = before.by_id(List::Downstreams);
     for (list, value) in members.iter_mut().filter(|(key, _)| snake_case(key) == List::Downstreams.field()) {
         let Json::Array(items) = value else { continue };
         for (place, item) in items.iter_mut().enumerate() {
-            let stored = text(item, "id").and_then(|id| before.item(List::Downstreams, id));
+            let stored = text(item, "id").and_then(|id| known.get(id).copied());
             let Some((stored, key)) = stored.and_then(|stored| Some((stored, literal(stored)?))) else {
                 continue;
             };

@@ -1,5 +1,7 @@
 //! The document as its two lists, whose items are found by id, and a sentence of what changed between two of them.
 
+use std::collections::BTreeMap;
+
 use crate::document::{Found, Json, snake_case};
 
 /// One of the document's lists.
@@ -61,6 +63,17 @@ impl Parts {
 
     pub(super) fn item(&self, list: List, id: &str) -> Option<&Json> {
         self.items(list).iter().find(|item| id_of(item) == Some(id))
+    }
+
+    /// The items of a list by their ids, for who looks for all of them: there may be ten thousand.
+    pub(super) fn by_id(&self, list: List) -> BTreeMap<&str, &Json> {
+        let mut items = BTreeMap::new();
+        for item in self.items(list) {
+            if let Some(id) = id_of(item) {
+                items.entry(id).or_insert(item);
+            }
+        }
+        items
     }
 
     pub(super) fn ids(&self, list: List) -> Vec<&str> {
@@ -147,17 +160,16 @@ pub(super) fn summary(before: &Parts, after: &Parts) -> String {
     let mut said = Vec::new();
     for list in [List::Downstreams, List::Rules] {
         let (old, new) = (before.ids(list), after.ids(list));
-        let added = new.iter().filter(|id| !old.contains(id));
-        let removed = old.iter().filter(|id| !new.contains(id));
-        let changed = new
-            .iter()
-            .filter(|id| before.item(list, id).is_some_and(|item| Some(item) != after.item(list, id)));
+        let (was, is) = (before.by_id(list), after.by_id(list));
+        let added = new.iter().filter(|id| !was.contains_key(**id));
+        let removed = old.iter().filter(|id| !is.contains_key(**id));
+        let changed = new.iter().filter(|id| was.get(**id).is_some_and(|item| Some(item) != is.get(**id)));
         let changes = [("added", ids(added)), ("changed", ids(changed)), ("removed", ids(removed))];
         for (verb, ids) in changes.into_iter().filter(|(_, ids)| !ids.is_empty()) {
             said.push(format!("{} {ids} {verb}", list.noun()));
         }
-        let kept: Vec<&&str> = old.iter().filter(|id| new.contains(id)).collect();
-        if !new.iter().filter(|id| old.contains(id)).eq(kept) {
+        let kept: Vec<&&str> = old.iter().filter(|id| is.contains_key(**id)).collect();
+        if !new.iter().filter(|id| was.contains_key(**id)).eq(kept) {
             said.push(format!("{} in another order", list.field()));
         }
     }

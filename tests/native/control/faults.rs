@@ -129,6 +129,22 @@ fn changes_that_interleave_follow_one_another() {
 }
 
 #[test]
+fn an_answer_is_of_the_change_that_was_asked_for() {
+    // While the first is brought to KV, somebody else changes or deletes the router.
+    for (method, sent) in [("PATCH", router(30)), ("DELETE", String::new())] {
+        let mut world = world();
+        let mut first = world.begin(Task::request(request("PATCH", "/routers/x", &router(20))));
+        world.advance(&mut first, Fate::Done);
+        assert!(first.is_writing());
+        world.ask(request(method, "/routers/x", &sent)).expect("it stands");
+        let reply = finish(&mut world, first);
+        assert_eq!(reply["revision"].as_u64(), Some(2), "{method}: {reply}");
+        let is_its_own = reply["etag"].as_str().is_some_and(|etag| etag.starts_with("2-"));
+        assert!(is_its_own, "with the etag of a state that its caller has not seen: {method}: {reply}");
+    }
+}
+
+#[test]
 fn of_two_writers_with_the_same_etag_one_is_refused() {
     let mut world = world();
     let etag = world.ask(request("GET", "/routers/x", "")).expect("a router").etag;

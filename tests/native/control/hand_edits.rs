@@ -199,3 +199,78 @@ fn a_router_deleted_by_hand_loses_its_last_good_copy_and_can_be_rolled_back() {
     assert_eq!(reply.revision, Some(4));
     assert_eq!(world.kv.get("router:x").expect("a value").0, named("x", 10).into_bytes());
 }
+
+/// The last good copy is of this revision, under its number.
+#[track_caller]
+fn good_is(world: &World, number: u64, rule: &str) {
+    let revisions = world.store.all("router:x");
+    let revision = revisions.iter().find(|revision| revision.entry.number == number).expect("a revision");
+    let (bytes, metadata) = world.kv.get("good:x").expect("a last good copy");
+    assert_eq!(Some(bytes), revision.bytes.as_ref(), "{rule}");
+    let number = format!("\"revision\":{number},");
+    assert!(metadata.as_ref().is_some_and(|text| text.contains(&number)), "{rule}: {metadata:?}");
+}
+
+#[test]
+fn a_change_that_an_invalid_hand_edit_came_before_is_served_as_the_last_good_one() {
+    const INVALID: &str = "{ \"default_route\": ";
+    // Who adopts the edit: the sweep, a reader; and whether another invalid one follows.
+    for (rule, is_read, is_edited_twice) in
+        [("sweep", false, false), ("read", true, false), ("read and edited again", true, true)]
+    {
+        let mut world = world();
+        let fails = |step: &Step| if matches!(step, Step::Read(_)) { Fate::Done } else { Fate::Fails };
+        world.ask_with(request("PATCH", "/routers/x", &router(50)), fails).expect("the change stands");
+        world.hand_edit("router:x", INVALID);
+        if is_read {
+            assert_eq!(revision(&mut world), Some(3), "{rule}");
+        }
+        if is_edited_twice {
+            world.hand_edit("router:x", "no JSON");
+        }
+        world.settle();
+        good_is(&world, 3, rule);
+        let held = if is_edited_twice { "no JSON" } else { INVALID };
+        assert_eq!(world.kv.get("router:x").expect("a value").0, held.as_bytes(), "{rule}");
+        assert_eq!(revision(&mut world), Some(3), "and that is what is shown as served: {rule}");
+    }
+}
+
+#[test]
+fn of_a_deletion_that_an_invalid_hand_edit_came_before_no_last_good_copy_is_left() {
+    let mut world = world();
+    let fails = |step: &Step| if matches!(step, Step::Read(_)) { Fate::Done } else { Fate::Fails };
+    world.ask_with(request("DELETE", "/routers/x", ""), fails).expect("the deletion stands");
+    world.hand_edit("router:x", "no JSON");
+    world.settle();
+    assert_eq!(world.kv.get("good:x"), None);
+    assert_eq!(revision(&mut world), None);
+}
+
+#[test]
+fn a_late_write_over_an_invalid_hand_edit_ends_with_the_last_good_copy() {
+    let mut world = world();
+    let late = |step: &Step| match step {
+        Step::Read(_) => Fate::Done,
+        _ => Fate::LandsLate(MINUTE),
+    };
+    world.ask_with(request("PATCH", "/routers/x", &router(50)), late).expect("the change stands");
+    world.hand_edit("router:x", "no JSON");
+    assert_eq!(revision(&mut world), Some(3));
+    world.tick(2 * MINUTE);
+    world.settle();
+    good_is(&world, 3, "what lies there is older than the head, and is not written over");
+}
+
+#[test]
+fn a_last_good_copy_that_an_isolate_wrote_late_is_written_over() {
+    let mut world = world();
+    world.ask(request("PATCH", "/routers/x", &router(50))).expect("changed");
+    world.hand_edit("good:x", &named("x", 5));
+    world.settle();
+    good_is(&world, 3, "after a change");
+    world.ask(request("DELETE", "/routers/x", "")).expect("deleted");
+    world.hand_edit("good:x", &named("x", 5));
+    world.settle();
+    assert_eq!(world.kv.get("good:x"), None, "after a deletion");
+}

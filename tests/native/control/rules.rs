@@ -106,6 +106,29 @@ fn a_name_is_taken_until_it_is_deleted_and_numbers_go_on() {
 }
 
 #[test]
+fn a_page_of_large_routers_ends_before_it_is_full() {
+    let mut world = World::default();
+    let long = format!(r#"{{"description":"{}","#, "x".repeat(900_000));
+    for n in 0..6 {
+        let sent = named(&format!("r{n}"), 50).replacen('{', &long, 1);
+        world.ask(request("POST", "/routers", &sent)).expect("made");
+    }
+    let (mut pages, mut names, mut query) = (0, Vec::new(), String::new());
+    loop {
+        let target = format!("/routers?page_size=100{query}");
+        let page = body(&world.ask(request("GET", &target, "")).expect("a page"));
+        let routers = page["routers"].as_array().expect("routers");
+        assert!(routers.len() <= 5, "a page has some 4 MiB, and not all that there is");
+        names.extend(routers.iter().map(|router| router["name"].as_str().unwrap_or_default().to_owned()));
+        pages += 1;
+        let Some(token) = page["next_page_token"].as_str() else { break };
+        query = format!("&page_token={token}");
+    }
+    let all: Vec<String> = (0..6).map(|n| format!("routers/r{n}")).collect();
+    assert_eq!((pages, names), (2, all));
+}
+
+#[test]
 fn a_roll_back_goes_to_a_revision_that_has_a_document() {
     check(
         "roll back",

@@ -57,6 +57,19 @@ fn shown(document: &Value) -> Value {
 }
 
 #[test]
+fn thousands_of_downstreams_are_compared_in_one_go() {
+    // Where each is looked for among all others this takes minutes, and control has seconds.
+    let many: Vec<Value> = (0..8_000)
+        .map(|n| json!({"id": format!("d{n}"), "base_url": "https://a.example/v1", "api_key": "sk-literal"}))
+        .collect();
+    let current = json_of(&json!({"downstreams": many}));
+    let body = json_of(&json!({"downstreams": shown(&json!({"downstreams": many}))["downstreams"]}));
+    let edited = edited(Some(&current), &Edit::Put(sent(&body)), GATEWAY_SCOPE).expect("it is sound");
+    assert_eq!(edited.summary, "written anew");
+    assert!(!String::from_utf8_lossy(&edited.bytes).contains("***"), "every key is kept");
+}
+
+#[test]
 fn what_is_shown_and_sent_back_changes_nothing() {
     let stored = stored();
     let shown = shown(&stored);
@@ -188,6 +201,70 @@ fn only_admin_key_sends_a_secret_to_another_host() {
         edited(None, &Edit::Put(sent(&body)), GATEWAY_SCOPE).unwrap_err().kind,
         ErrorKind::MissingScope
     );
+}
+
+/// The stored gateway with a rule that adds headers to the calls of some downstreams.
+fn with_headers(headers: &Value, downstreams: &Value) -> Value {
+    let mut document = stored();
+    document["rules"][0] = json!({
+        "id": "r1", "pattern_path": "*", "match_downstreams": downstreams,
+        "pipeline_config": [{"plugin_id": "custom_header", "config": {"headers": headers}}],
+    });
+    document
+}
+
+#[test]
+fn only_admin_key_tells_a_gateway_whom_to_forward_to() {
+    let refused = |current: &Value, document: &Value| {
+        let error = put(current, document, GATEWAY_SCOPE).expect_err(&document.to_string());
+        assert_eq!(error.kind, ErrorKind::MissingScope, "{error:?}");
+        assert!(error.message.contains("only ADMIN_KEY may add or change"), "{}", error.message);
+        put(current, document, ADMIN).unwrap();
+        let earlier = json_of(document);
+        let back = edit(current, &Edit::RollBack(1, &earlier), GATEWAY_SCOPE);
+        assert_eq!(back.unwrap_err().kind, ErrorKind::MissingScope);
+    };
+    let stored = stored();
+    for name in [
+        "Helicone-Target-Url",
+        "x-portkey-custom-host",
+        "x-portkey-config",
+        "x-upstream",
+        "x-forwarded-host",
+        "x-my-proxy",
+        "helicone-openai-api-base",
+        "x-base_url",
+        "x-uri",
+        "origin",
+    ] {
+        for downstreams in [json!(["mine"]), json!(["other"]), json!(["openai"]), json!([])] {
+            refused(&stored, &with_headers(&json!({name: "https://evil.example"}), &downstreams));
+        }
+    }
+    put(
+        &stored,
+        &with_headers(&json!({"x-team": "a", "http-referer": "https://a.example"}), &json!([])),
+        GATEWAY_SCOPE,
+    )
+    .unwrap();
+    // One that is stored stays, with whatever else changes, also where its author writes another key there.
+    let target = json!({"x-target-url": "https://good.example"});
+    let current = with_headers(&target, &json!(["mine"]));
+    let mut changed = current.clone();
+    changed["rules"][0]["name"] = json!("Renamed");
+    changed["downstreams"][0]["apiKey"] = json!("sk-new");
+    put(&current, &changed, GATEWAY_SCOPE).unwrap();
+    // But not for another value, another credential, or one that comes along later.
+    refused(&current, &with_headers(&json!({"x-target-url": "https://evil.example"}), &json!(["mine"])));
+    refused(&current, &with_headers(&target, &json!(["mine", "other"])));
+    let mut keyless = current.clone();
+    keyless["downstreams"][0]["apiKey"] = Value::Null;
+    put(&stored, &keyless, GATEWAY_SCOPE).unwrap();
+    refused(&keyless, &current);
+    let mut off = current.clone();
+    off["rules"][0]["is_enabled"] = json!(false);
+    put(&stored, &off, GATEWAY_SCOPE).unwrap();
+    refused(&off, &current);
 }
 
 #[test]

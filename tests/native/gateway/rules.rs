@@ -375,10 +375,10 @@ fn the_pipelines_of_all_rules_that_are_met_are_one() {
         (pipeline.headers(), steps, pipeline.has(&Step::RemoveThinking))
     };
     let tag = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    // By the name that was asked for, and by the model's name there; a later header of the same name holds.
+    // By the name that was asked for, and by the model's name there; of two headers of a name that of the more specific rule holds.
     assert_eq!(
         at(CHAT, "mine", "b", "shared"),
-        (vec![tag("x-exact", "1"), tag("x-tag", "any"), tag("x-any", "1")], vec![], true)
+        (vec![tag("x-tag", "exact"), tag("x-exact", "1"), tag("x-any", "1")], vec![], true)
     );
     assert_eq!(
         at(MESSAGES, "mine", "b", "other"),

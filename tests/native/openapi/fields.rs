@@ -75,7 +75,8 @@ fn gateway_faults(document: &Value) -> Vec<Fault> {
 /// A schema without its reference, and without what it says of null.
 fn resolved<'s>(whole: &'s Value, schema: &'s Value) -> Vec<&'s Value> {
     if let Some(reference) = schema["$ref"].as_str() {
-        return resolved(whole, whole.pointer(&reference[1..]).unwrap());
+        let pointer = reference.strip_prefix('#').unwrap();
+        return resolved(whole, whole.pointer(pointer).unwrap());
     }
     match schema["anyOf"].as_array() {
         Some(either) => either.iter().flat_map(|schema| resolved(whole, schema)).collect(),
@@ -228,7 +229,8 @@ fn every_field_may_be_written_in_camel_case() {
                     let mut words = name.split('_');
                     let first = words.next().unwrap_or_default().to_owned();
                     let name = words.fold(first, |name, word| {
-                        format!("{name}{}{}", word[..1].to_ascii_uppercase(), &word[1..])
+                        let (initial, rest) = word.split_at(1);
+                        format!("{name}{}{rest}", initial.to_ascii_uppercase())
                     });
                     (name, camel(member))
                 });

@@ -28,6 +28,29 @@ fn check(variant: &Value, expected: &[&str]) {
 }
 
 #[test]
+fn a_long_prompt_of_thousands_of_variants_is_held_once_and_bounded() {
+    // Each variant has parameters of its own, and the prompt of `defaults`.
+    let document = |variants: usize, prompt: usize| {
+        let variants: Vec<Value> = (0..variants)
+            .map(|n| json!({"variant": {"variant_id": format!("v{n}"), "model_id": "x/m", "text_generation_config": {"seed": n}}, "weight": 100 / variants}))
+            .collect();
+        let prompts = json!([{"role": "system", "content": "x".repeat(prompt)}]);
+        json!({"default_route": {"variants": variants}, "defaults": {"message_templates": prompts}})
+    };
+    let few = router(&document(2, 200_000));
+    let default = few.default.unwrap();
+    let [one, other] = &*default.variants else { panic!("two variants") };
+    assert!(std::rc::Rc::ptr_eq(&one.treatment.prompts, &other.treatment.prompts), "it is held once");
+
+    let mut many = document(100, 200_000);
+    assert!(parse("r", many.to_string().as_bytes()).is_ok(), "20 MB are hashed");
+    let steps: Vec<Value> = (0..20).map(|n| json!({"at": n, "weight": n})).collect();
+    many["default_route"]["ramp"] = json!({"variant_id": "v0", "steps": steps});
+    let faults = parse("r", many.to_string().as_bytes()).expect_err("420 MB are not");
+    assert!(faults[0].message.contains("420000000 bytes"), "{faults:?}");
+}
+
+#[test]
 fn every_fault_of_parameters_is_named_at_once() {
     check(
         &json!({"text_generation_config": {

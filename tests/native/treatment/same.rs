@@ -402,6 +402,23 @@ fn prompts_of_messages_stand_apart() {
 }
 
 #[test]
+fn a_text_in_place_of_messages_leaves_json() {
+    // What becomes of it is the provider's to say; it gets the system prompt all the same.
+    for (variant, expected) in [
+        (prompts(&[("system", "S")]), r#"{"role":"system","content":"S"},"#),
+        (prompts(&[("user", "U")]), r#"{"role":"user","content":"U"},"#),
+    ] {
+        check(
+            OpenAi,
+            "m",
+            &variant,
+            r#"{"model":"r","messages":"x"}"#,
+            &format!(r#"{{"model":"m","messages":[{expected}{{"role":"user","content":"x"}}]}}"#),
+        );
+    }
+}
+
+#[test]
 fn prompts_of_responses_are_instructions_and_items() {
     let both = prompts(&[("system", "S \"1\""), ("system", "S2"), ("user", "U"), ("assistant", "A")]);
     let ua = r#"{"role":"user","content":"U"},{"role":"assistant","content":"A"}"#;

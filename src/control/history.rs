@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{Entry, Origin};
 use super::{Reply, Request};
+use crate::endpoint::parameter;
 use crate::error::{Error, ErrorKind};
 use crate::moment::rfc3339;
 
@@ -106,7 +107,7 @@ pub fn page(request: &Request) -> Result<Page, Error> {
 /// # Errors
 /// `InvalidRequest` where it is no whole number.
 pub fn page_size(request: &Request) -> Result<u32, Error> {
-    let Some(text) = request.parameter("page_size") else { return Ok(PAGE_SIZE) };
+    let Some(text) = parameter(&request.query, "page_size") else { return Ok(PAGE_SIZE) };
     match text.parse::<u32>() {
         Ok(0) => Ok(PAGE_SIZE),
         Ok(size) => Ok(size.min(MOST_PAGE_SIZE)),

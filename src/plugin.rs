@@ -2,7 +2,7 @@
 //!
 //! In scope: the steps that a document may name, and what each does to a request, a whole answer and a stream. Everything works
 //! on the text of the JSON, so that what is not to change keeps its bytes, and on the dialect that the downstream speaks, whose
-//! folder says where it has what ([`Parts`]). Out of scope: which rules' steps a call meets (`gateway`), translation (`dialect`), moving bytes (`edge`). A call that meets none
+//! folder says where it has what (`Parts`). Out of scope: which rules' steps a call meets (`gateway`), translation (`dialect`), moving bytes (`edge`). A call that meets none
 //! of them never comes here.
 //!
 //! | plugin | request | answer |

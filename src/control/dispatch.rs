@@ -18,7 +18,7 @@ pub enum Work {
     Show(Subject),
     /// Shows a page of documents.
     List(Page),
-    /// Looks up the client key that the path names, or where a new one goes: [`keys::surveyed`] says what then.
+    /// Looks up the client key that the path names, or where a new one goes: `keys::surveyed` says what then.
     LookUpKey,
     /// Shows a page of a document's revisions.
     History(Subject, history::Page),

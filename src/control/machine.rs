@@ -3,7 +3,7 @@
 //!
 //! 1. KV is read, and what was changed there by hand is adopted.
 //! 2. What is asked for is looked up; or the edit is made of the head, checked, and committed with its history and outbox.
-//! 3. KV is written ([`super::delivery`]).
+//! 3. KV is written (`super::delivery`).
 //! 4. The answer.
 //!
 //! Between hearing and the next step nothing waits, so whatever one step reads and writes in the store is one piece: changes

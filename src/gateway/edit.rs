@@ -1,6 +1,6 @@
 //! Changes of the gateway's document through the API: pure, over the stored bytes, and checked as a whole.
 //!
-//! In scope: what is put, added or removed; what becomes of keys that were shown as [`KEPT`] (`kept`); who may name which secret
+//! In scope: what is put, added or removed; what becomes of keys that were shown as `KEPT` (`kept`); who may name which secret
 //! for which host (`secrets`, law 8); what may be shown of a document ([`Shown`]); a sentence of what changed. Out of scope:
 //! where the bytes come from and go to (`control`), what a document means (`document`). Whatever was stored, what is saved is
 //! JSON, in its author's spelling and order; a key that is stored never leaves this module but in the document itself.

@@ -3,7 +3,7 @@
 //! In scope: the new document that a request makes of the old one, in its author's spelling and order, validated, with a sentence
 //! of what changed. Out of scope: storing it (`control`), and what a document means (`document`).
 //!
-//! Every edit ends in [`written`]: nothing leaves here that the call path would refuse, and every id that was derived from content
+//! Every edit ends in `written`: nothing leaves here that the call path would refuse, and every id that was derived from content
 //! stands in the document from then on, so that a later edit of a condition or model deals nobody anew.
 
 mod history;
